@@ -1,0 +1,85 @@
+"""From consensus elements and answers in six WHO regions to a refined scale.
+
+Names are loaded when they are first used, so that the import itself stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from recoverymetrics.errors import (
+    ConfigError,
+    DataError,
+    DataWarning,
+    EstimationWarning,
+    ModelError,
+    OptionError,
+    RecoveryMetricsError,
+    RecoveryMetricsWarning,
+)
+
+__version__ = "0.1.0"
+
+_HOMES: dict[str, tuple[str, ...]] = {
+    "instrument": ("Element", "ElementSet", "Item", "ItemBank", "Responses", "Scale", "who_region"),
+    "io": ("load_consensus", "load_synthetic", "read_table"),
+    "consensus": ("ConsensusRule", "DelphiPanel", "compare_stakeholders"),
+    "content": ("content_validity", "map_coverage", "suggest_mapping"),
+    "screening": ("screen",),
+    "correlation": ("correlate", "polychoric", "polyserial", "tetrachoric"),
+    "efa": ("ParallelAnalysis", "fit_efa", "parallel_analysis", "suggest_n_factors"),
+    "cfa": ("compare_models", "fit_cfa", "fit_sem"),
+    "irt": ("Bifactor", "fit_irt", "fit_mokken", "link_scales"),
+    "reliability": (
+        "cohen_kappa",
+        "cronbach_alpha",
+        "estimate_reliability",
+        "guttman_lambdas",
+        "gwet_ac",
+        "intraclass_correlation",
+        "krippendorff_alpha",
+        "mcdonald_omega",
+        "measurement_error",
+        "ordinal_alpha",
+        "reliable_change",
+        "split_half",
+    ),
+    "simulate": ("simulate_responses",),
+    "invariance": ("align_groups", "check_invariance", "detect_dif"),
+    "refine": (
+        "Criteria",
+        "assemble_short_form",
+        "gather_evidence",
+        "propose_revision",
+        "simulate_cat",
+    ),
+    "crosscheck": ("compare_engines",),
+    "study": ("Study", "verify"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DataWarning",
+    "EstimationWarning",
+    "ModelError",
+    "OptionError",
+    "RecoveryMetricsError",
+    "RecoveryMetricsWarning",
+    "__version__",
+    *sorted(_HOME_OF),
+]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'recoverymetrics' has no attribute {name!r}")
+        value = getattr(import_module(f"recoverymetrics.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Numerical kernels on NumPy and SciPy alone: arrays in, frozen records out."""

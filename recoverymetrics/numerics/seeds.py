@@ -1,0 +1,40 @@
+"""Random numbers that do not depend on the number of workers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recoverymetrics.typing import Seed
+
+
+def generator(seed: Seed) -> np.random.Generator:
+    """Turn a seed into a generator, leaving NumPy's global state alone.
+
+    Parameters
+    ----------
+    seed : int, numpy.random.Generator or None
+        An int gives the same numbers each time; a generator is used as it is.
+
+    Returns
+    -------
+    numpy.random.Generator
+    """
+    return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+
+
+def spawn(seed: Seed, n: int) -> list[np.random.Generator]:
+    """Make ``n`` independent generators, one per task.
+
+    Parameters
+    ----------
+    seed : int, numpy.random.Generator or None
+        Parent seed.
+    n : int
+        Number of tasks.
+
+    Returns
+    -------
+    list of numpy.random.Generator
+        Task ``i`` gets the same stream whatever the number of workers.
+    """
+    return generator(seed).spawn(n)
