@@ -130,7 +130,7 @@ def read_items(
     *,
     items: Sequence[str] | None = None,
     group: GroupSpec = None,
-    id: str | None = None,  # noqa: A002
+    id: str | None = None,
 ) -> ItemData:
     """Read item responses from any table.
 
