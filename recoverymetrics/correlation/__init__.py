@@ -1,1 +1,5 @@
-"""Placeholder to be written."""
+"""Correlations of any kind of item, all pairs at once, with their asymptotic covariance."""
+
+from recoverymetrics.correlation.kernel import Influence, OrdinalMoments, ordinal_moments
+
+__all__ = ["Influence", "OrdinalMoments", "ordinal_moments"]
