@@ -1,1 +1,18 @@
-"""Placeholder to be written."""
+"""Simulate data with a known truth: ordered answers in several groups, and continuous variables."""
+
+from recoverymetrics.simulate.responsemodel import ResponseModel, factor_model, irt_model
+from recoverymetrics.simulate.responses import simulate_responses
+from recoverymetrics.simulate.result import SimulatedResponses
+from recoverymetrics.simulate.spec import DIF, Careless, Group, Missingness
+
+__all__ = [
+    "DIF",
+    "Careless",
+    "Group",
+    "Missingness",
+    "ResponseModel",
+    "SimulatedResponses",
+    "factor_model",
+    "irt_model",
+    "simulate_responses",
+]
