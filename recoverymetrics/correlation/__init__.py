@@ -1,5 +1,16 @@
 """Correlations of any kind of item, all pairs at once, with their asymptotic covariance."""
 
+from recoverymetrics.correlation.fit import correlate, polychoric, tetrachoric
 from recoverymetrics.correlation.kernel import Influence, OrdinalMoments, ordinal_moments
+from recoverymetrics.correlation.result import CorrelationResult, PolychoricResult
 
-__all__ = ["Influence", "OrdinalMoments", "ordinal_moments"]
+__all__ = [
+    "CorrelationResult",
+    "Influence",
+    "OrdinalMoments",
+    "PolychoricResult",
+    "correlate",
+    "ordinal_moments",
+    "polychoric",
+    "tetrachoric",
+]
