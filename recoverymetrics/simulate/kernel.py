@@ -79,13 +79,11 @@ def answer(
 
 
 def with_dif(parameters: ItemParameters, dif: tuple[DIF, ...], group: str) -> ItemParameters:
-    """Parameters as they hold in one group: ``a_g = slope a``, ``b_g = b + shift``."""
+    """Parameters as they hold in one group: ``a_g = slope a``, ``d_g = d - s |a_g| shift``."""
     slopes, intercepts = parameters.slopes.copy(), parameters.intercepts.copy()
     for spec in dif:
         if group in spec.groups:
             j = parameters.items.index(spec.item)
-            length = np.linalg.norm(parameters.slopes[j])
-            move = parameters.scores[j] * length * spec.shift
-            intercepts[j] = spec.slope * (intercepts[j] - move)
-            slopes[j] = spec.slope * slopes[j]
+            slopes[j] *= spec.slope
+            intercepts[j] -= parameters.scores[j] * np.linalg.norm(slopes[j]) * spec.shift
     return replace(parameters, slopes=slopes, intercepts=intercepts)

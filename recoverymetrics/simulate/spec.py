@@ -49,8 +49,8 @@ class Group:
 class DIF:
     """One item that works differently in some groups.
 
-    The slope becomes ``slope`` times the common slope, and every location of the item moves by ``shift``
-    standard deviations of the reference factor: ``a_g = slope * a`` and ``b_g = b + shift``.
+    ``a_g = slope * a`` and ``d_g = d - |a_g| * shift``: a shift moves every location of the item by that many
+    standard deviations of the reference factor; a slope turns the curves around ``theta = 0``.
 
     Attributes
     ----------
