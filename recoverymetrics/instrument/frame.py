@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from recoverymetrics.errors import DataError
@@ -165,23 +166,23 @@ def read_items(
         record: ItemData = data.item_data(group=group)
         return record if items is None else record.select(items)
     frame = to_pandas(data)
-    names = _item_names(frame, items, group, id)
+    names = item_names(frame, items, (group, id))
     labels, groups = _group_labels(frame, group)
     values = np.column_stack([numeric_column(frame, name) for name in names])
     ids = None if id is None else frame[id].to_numpy(dtype=object)
     return ItemData(values, tuple(str(name) for name in names), labels, groups, ids)
 
 
-def _item_names(
-    frame: pd.DataFrame, items: Sequence[str] | None, group: GroupSpec, id: str | None
-) -> list[str]:
-    special = [name for name in (group, id) if isinstance(name, str)]
-    for name in [*special, *(items or ())]:
+def item_names(frame: pd.DataFrame, items: Sequence[str] | None, others: Sequence[Any]) -> list[str]:
+    """Item columns: those asked for, or all but the columns named in ``others``; every name is checked."""
+    special = [name for name in others if isinstance(name, str)]
+    wanted = [items] if isinstance(items, str) else items
+    for name in [*special, *(wanted or ())]:
         if name not in frame.columns:
             raise DataError(
                 f"there is no column {name!r}; the columns are {', '.join(map(str, frame.columns))}."
             )
-    names = list(items) if items is not None else [c for c in frame.columns if c not in special]
+    names = list(wanted) if wanted is not None else [c for c in frame.columns if c not in special]
     if not names:
         raise DataError("no item columns are left; name them with items=[...].")
     if len(set(names)) < len(names):
@@ -193,20 +194,33 @@ def _item_names(
 def _group_labels(frame: pd.DataFrame, group: GroupSpec) -> tuple[ObjectArray | None, tuple[str, ...]]:
     if group is None:
         return None, ()
-    series = frame[group] if isinstance(group, str) else pd.Series(np.asarray(group, dtype=object).ravel())
-    if len(series) != len(frame):
-        raise DataError(f"group has {len(series)} labels for {len(frame)} rows; give one label per row.")
-    absent = np.flatnonzero(series.isna().to_numpy())
+    labels, groups = labels_of(frame, group)
+    absent = np.flatnonzero([label is None for label in labels])
     if absent.size:
         raise DataError(
             f"{absent.size} rows have no group label (first: row {absent[0] + 1}); label them or leave them "
             "out before the call."
         )
-    labels = series.map(_label).to_numpy(dtype=object)
+    return labels, groups
+
+
+def labels_of(
+    frame: pd.DataFrame, group: str | Sequence[Any] | npt.NDArray[Any]
+) -> tuple[ObjectArray, tuple[str, ...]]:
+    """Group labels as text, None where missing, and the distinct labels in order of first appearance
+    (category order for categorical columns).
+    """
+    series = frame[group] if isinstance(group, str) else pd.Series(np.asarray(group, dtype=object).ravel())
+    if len(series) != len(frame):
+        raise DataError(f"group has {len(series)} labels for {len(frame)} rows; give one label per row.")
+    codes, distinct = pd.factorize(series.astype(object))
+    names = np.array([*(_label(value) for value in distinct), None], dtype=object)
+    labels: ObjectArray = names[codes]
+    present = tuple(dict.fromkeys(names[:-1]))
     if isinstance(series.dtype, pd.CategoricalDtype):
-        present = set(labels)
-        return labels, tuple(_label(c) for c in series.cat.categories if _label(c) in present)
-    return labels, tuple(dict.fromkeys(labels))
+        ordered = [_label(value) for value in series.cat.categories]
+        return labels, tuple(label for label in ordered if label in set(present))
+    return labels, present
 
 
 def _label(value: Any) -> str:

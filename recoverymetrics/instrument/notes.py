@@ -1,0 +1,41 @@
+"""What was noticed while responses were read: records that results, reports and errors quote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One observation about the data.
+
+    Attributes
+    ----------
+    kind : str
+        Short name of the rule, for example ``"missing_code"``, ``"reversed"``, ``"unknown_region"``.
+    message : str
+        Sentence that names item, group and count.
+    item, group : str or None
+        Where it was seen; None means everywhere.
+    n : int
+        Number of responses, persons or rows concerned.
+    """
+
+    kind: str
+    message: str
+    item: str | None = None
+    group: str | None = None
+    n: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the note as a dictionary of plain types."""
+        return asdict(self)
+
+
+def listing(values: Iterable[Any], *, most: int = 5) -> str:
+    """Join values for a message, cut after ``most`` with the number left out."""
+    every = [str(value) for value in values]
+    shown = ", ".join(every[:most])
+    return shown if len(every) <= most else f"{shown} and {len(every) - most} more"

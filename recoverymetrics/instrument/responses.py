@@ -1,0 +1,513 @@
+"""Responses of persons to items: categories validated, missing codes and keying applied once and recorded."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from recoverymetrics.errors import DataError, DataWarning, OptionError
+from recoverymetrics.instrument.frame import ItemData, item_names, labels_of, to_pandas
+from recoverymetrics.instrument.frozen import FrozenMapping, freeze
+from recoverymetrics.instrument.keying import (
+    CategoryRange,
+    MissingCodes,
+    check_shift,
+    check_whole,
+    read_values,
+    resolve_categories,
+    reverse_key,
+)
+from recoverymetrics.instrument.notes import Note, listing
+from recoverymetrics.instrument.regions import DEFAULT_AS_OF, find_regions, parse_date
+from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, ObjectArray
+
+PROBLEMS = ("no_responses", "one_category", "suspect_code")
+"""Kinds of notes that stop an analysis; ``Responses.require`` raises them."""
+
+
+@dataclass(frozen=True)
+class ResponseRecord:
+    """What ``Responses`` holds. One instance is shared by all views of it.
+
+    Attributes
+    ----------
+    values : ndarray of float, shape (n, p)
+        Keyed responses, NaN missing, read-only.
+    items : tuple of str
+    group : ndarray of objects, shape (n,), or None
+        Group label of each person; None where it is unknown.
+    groups : tuple of str
+        Labels in order of first appearance (category order for categorical columns).
+    group_name : str or None
+        Column (or ``"region"``) that the labels come from.
+    ids : ndarray of objects, shape (n,), or None
+    id_name : str or None
+    categories : mapping of str to (int, int)
+        Lowest and highest category of each item.
+    reverse : tuple of str
+        Items that were reversed.
+    notes : tuple of Note
+    source : pandas.DataFrame
+        The table as it was given, not to be changed.
+    """
+
+    values: FloatArray
+    items: tuple[str, ...]
+    group: ObjectArray | None
+    groups: tuple[str, ...]
+    group_name: str | None
+    ids: ObjectArray | None
+    id_name: str | None
+    categories: FrozenMapping[str, CategoryRange]
+    reverse: tuple[str, ...]
+    notes: tuple[Note, ...]
+    source: pd.DataFrame
+
+
+class Responses:
+    """Item responses that are validated once and then do not change.
+
+    Parameters
+    ----------
+    data : pandas, polars or pyarrow table, mapping of columns, or 2-D array
+        One row per person.
+    items : sequence of str, optional
+        Item columns; by default all columns but ``group``, ``id`` and ``region_from``.
+    group : str or array-like of length n, optional
+        Column with group labels, or the labels. Persons without a label are kept.
+    id : str, optional
+        Column with person identifiers; they must be unique.
+    reverse : sequence of str, default ()
+        Items to reverse: ``low + high - x`` with the category range of the item, applied once.
+    missing_codes : sequence or mapping of item to sequence, default ()
+        Codes that mean no answer, numbers or text; counted per item and code in ``notes``.
+    region_from : str, optional
+        Column with countries (ISO-2, ISO-3 or names); the WHO region becomes the group.
+    as_of : str or datetime.date, default "2025-05-23"
+        Date of the region map.
+    categories : (low, high) or mapping of item to (low, high), optional
+        Category range; by default 0 or 1 to the highest response over all items.
+
+    Raises
+    ------
+    DataError
+        Unknown item, text in an item column, numbers that are no categories, duplicate identifiers,
+        responses outside declared categories, groups coded 0..K-1 and 1..K, empty data.
+    OptionError
+        ``data`` is already ``Responses``, or ``group`` and ``region_from`` are both given.
+
+    Examples
+    --------
+    >>> table = {"q1": [1, 4, 0], "q2": [4, 1, 2], "country": ["KE", "ID", "DE"]}
+    >>> r = Responses(table, items=["q1", "q2"], reverse=["q2"], missing_codes=[0], region_from="country")
+    >>> r.groups, r.values.tolist()
+    (('AFR', 'WPR', 'EUR'), [[1.0, 1.0], [4.0, 4.0], [nan, 3.0]])
+    """
+
+    __slots__ = ("_record",)
+    _record: ResponseRecord
+
+    def __init__(
+        self,
+        data: IntoFrame,
+        *,
+        items: Sequence[str] | None = None,
+        group: GroupSpec = None,
+        id: str | None = None,
+        reverse: Sequence[str] = (),
+        missing_codes: MissingCodes = (),
+        region_from: str | None = None,
+        as_of: str | date = DEFAULT_AS_OF,
+        categories: CategoryRange | Mapping[str, CategoryRange] | None = None,
+    ) -> None:
+        if isinstance(data, Responses):
+            raise OptionError(
+                "these are Responses already, keyed once; a second construction would reverse items twice. "
+                "Use .select(items), .with_group(group) or .ungrouped() to change the view."
+            )
+        if group is not None and region_from is not None:
+            raise OptionError(
+                "give group= or region_from=, not both; region_from makes WHO regions the groups."
+            )
+        frame = to_pandas(data).reset_index(drop=True)
+        columns = item_names(frame, items, (group, id, region_from))
+        values, notes = read_values(frame, columns, missing_codes)
+        names = tuple(str(column) for column in columns)
+        check_whole(values, names)
+        ranges, found = resolve_categories(values, names, categories)
+        group_name, group_labels, groups, spotted = read_groups(frame, group, region_from, as_of)
+        if group_labels is not None and categories is None and groups:
+            check_shift(values, group_labels, groups, ranges)
+        chosen, reversals = _resolve_reverse(reverse, names, [*notes, *found], values, ranges)
+        keyed = reverse_key(values, names, chosen, ranges)
+        keyed.setflags(write=False)
+        ids, doubts = _read_ids(frame, id)
+        every = (*notes, *found, *reversals, *spotted, *doubts, *_note_empty_persons(values))
+        object.__setattr__(
+            self,
+            "_record",
+            ResponseRecord(
+                keyed, names, group_labels, groups, group_name, ids, id, freeze(ranges), chosen, every, frame
+            ),
+        )
+
+    @classmethod
+    def _from_record(cls, record: ResponseRecord) -> Responses:
+        new = cls.__new__(cls)
+        object.__setattr__(new, "_record", record)
+        return new
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"Responses do not change; {name!r} cannot be set.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Responses._from_record, (self._record,))
+
+    # -- what is in them ------------------------------------------------------------------------------
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Item names."""
+        return self._record.items
+
+    @property
+    def n(self) -> int:
+        """Number of persons."""
+        return int(self._record.values.shape[0])
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return len(self._record.items)
+
+    @property
+    def values(self) -> FloatArray:
+        """Keyed responses, shape (n, p), NaN missing; read-only."""
+        return self._record.values
+
+    @property
+    def raw(self) -> FloatArray:
+        """Responses as they were given, before reverse keying, shape (n, p)."""
+        record = self._record
+        return reverse_key(record.values, record.items, record.reverse, record.categories)
+
+    @property
+    def group(self) -> ObjectArray | None:
+        """Group label of each person, None where unknown; None without groups."""
+        return None if self._record.group is None else self._record.group.copy()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Group labels."""
+        return self._record.groups
+
+    @property
+    def group_name(self) -> str | None:
+        """Name of the grouping: a column, ``"region"`` or ``"group"``."""
+        return self._record.group_name
+
+    @property
+    def ids(self) -> ObjectArray | None:
+        """Person identifiers."""
+        return None if self._record.ids is None else self._record.ids.copy()
+
+    @property
+    def categories(self) -> Mapping[str, CategoryRange]:
+        """Lowest and highest category of each item."""
+        return self._record.categories
+
+    @property
+    def reverse(self) -> tuple[str, ...]:
+        """Items that were reversed."""
+        return self._record.reverse
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Everything that was noticed or done while reading."""
+        return self._record.notes
+
+    @property
+    def problems(self) -> tuple[Note, ...]:
+        """Notes that ``require`` raises: items without responses or with one category, suspect codes."""
+        return tuple(note for note in self._record.notes if note.kind in PROBLEMS)
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """The columns that are not items, one row per person (a copy)."""
+        others = [column for column in self._record.source.columns if str(column) not in self._record.items]
+        return self._record.source[others].copy()
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __repr__(self) -> str:
+        groups = f", groups {', '.join(self.groups)}" if self.groups else ""
+        return f"<Responses: {self.n} persons, {self.n_items} items{groups}>"
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<li>{escape(note.message)}</li>" for note in self.notes)
+        table = self.counts().pivot_table(index="item", columns="category", values="n", sort=False)
+        return f"<p>{escape(repr(self))}</p>{table.to_html(na_rep='', float_format='%.0f')}<ul>{notes}</ul>"
+
+    # -- other views ----------------------------------------------------------------------------------
+
+    def frame(self) -> pd.DataFrame:
+        """Keyed responses as a pandas frame, one column per item."""
+        return pd.DataFrame(self._record.values.copy(), columns=list(self.items))
+
+    def select(self, items: Sequence[str]) -> Responses:
+        """Keep some items, in the order asked for; keying and notes stay as they are."""
+        record = self._record
+        unknown = [item for item in items if item not in record.items]
+        if unknown:
+            raise DataError(f"unknown item {unknown[0]!r}; the items are {', '.join(record.items)}.")
+        values = record.values[:, [record.items.index(item) for item in items]]
+        values.setflags(write=False)
+        return self._from_record(
+            replace(
+                record,
+                values=values,
+                items=tuple(items),
+                categories=freeze({item: record.categories[item] for item in items}),
+                reverse=tuple(item for item in record.reverse if item in items),
+                notes=tuple(note for note in record.notes if note.item is None or note.item in items),
+                source=record.source.drop(columns=[c for c in _columns_of(record) if str(c) not in items]),
+            )
+        )
+
+    def with_group(self, group: GroupSpec) -> Responses:
+        """Use another grouping: a column of the data or one label per person."""
+        name, labels, groups, notes = read_groups(self._record.source, group, None, DEFAULT_AS_OF)
+        kept = tuple(note for note in self.notes if note.kind not in ("no_group", "unknown_region"))
+        return self._from_record(
+            replace(self._record, group=labels, groups=groups, group_name=name, notes=(*kept, *notes))
+        )
+
+    def ungrouped(self) -> Responses:
+        """Drop the grouping, so that pooled analyses use everybody."""
+        return self.with_group(None)
+
+    def item_data(self, group: GroupSpec | Literal[False] = None) -> ItemData:
+        """Hand the responses to an engine.
+
+        Parameters
+        ----------
+        group : str, array-like, False or None
+            None uses the grouping of these responses, ``False`` none at all (everybody is kept); a column
+            name or labels use another one. ``"group"`` and the name of the own grouping mean the own one.
+
+        Returns
+        -------
+        ItemData
+            Keyed responses. Persons without a group label are left out when there is a grouping, and a
+            ``DataWarning`` says how many.
+        """
+        own = group is None or (isinstance(group, str) and group in self._own_names())
+        view = self if own else self.with_group(None if group is False else group)
+        record = view._record
+        data = ItemData(record.values, record.items, record.group, record.groups, record.ids)
+        if record.group is None:
+            return data
+        labelled = np.array([label is not None for label in record.group], dtype=bool)
+        if labelled.all():
+            return data
+        warnings.warn(
+            f"{int((~labelled).sum())} of {self.n} persons have no {record.group_name} label and are left out of "
+            "the analysis by group; use .ungrouped() to analyse everybody together.",
+            DataWarning,
+            stacklevel=2,
+        )
+        return data.take(labelled)
+
+    def _own_names(self) -> tuple[str, ...]:
+        return () if self.group_name is None else (self.group_name, "group")
+
+    # -- checks and counts ----------------------------------------------------------------------------
+
+    def require(self, *, min_categories: int = 2, min_group_size: int = 10) -> Responses:
+        """Raise when the responses cannot carry an analysis; return them otherwise.
+
+        Parameters
+        ----------
+        min_categories : int, default 2
+            Fewest categories in use per item.
+        min_group_size : int, default 10
+            Fewest persons with at least one response per group.
+
+        Raises
+        ------
+        DataError
+            Lists every item and group that falls short.
+        """
+        faults = [note.message for note in self.problems if note.kind != "one_category"]
+        for item, column in zip(self.items, self.values.T, strict=True):
+            used = len(np.unique(column[~np.isnan(column)]))
+            if 0 < used < min_categories:
+                only = " only" if used == 1 else ""
+                plural = "category" if used == 1 else "categories"
+                faults.append(f"item {item!r} has {used} {plural}{only}, {min_categories} are needed.")
+        for label, size in self.group_sizes().items():
+            if size < min_group_size:
+                faults.append(
+                    f"group {label!r} has {size} persons with responses, {min_group_size} are needed."
+                )
+        if faults:
+            raise DataError(
+                " ".join(faults) + " Leave these items or groups out, or merge groups on purpose."
+            )
+        return self
+
+    def group_sizes(self) -> dict[str, int]:
+        """Persons with at least one response, per group (empty without groups)."""
+        if self._record.group is None:
+            return {}
+        answered = np.isfinite(self.values).any(axis=1)
+        return {label: int(((self._record.group == label) & answered).sum()) for label in self.groups}
+
+    def counts(self, by: Literal["group"] | None = None) -> pd.DataFrame:
+        """Count responses per item and category.
+
+        Parameters
+        ----------
+        by : {"group"}, optional
+            Also per group.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``group`` (with ``by``), ``item``, ``category``, ``n``, ``share`` of the answers to the item; every
+            category of the item has a row, also when nobody used it.
+        """
+        if by not in (None, "group"):
+            raise OptionError(f"by={by!r} is not known; the values are 'group' and None.")
+        if by is None:
+            return self._count_block(self.values)
+        if self._record.group is None:
+            raise OptionError("by='group' needs responses with groups; give group= or region_from=.")
+        blocks = []
+        for label in self.groups:
+            block = self._count_block(self.values[self._record.group == label])
+            block.insert(0, "group", label)
+            blocks.append(block)
+        return pd.concat(blocks, ignore_index=True)
+
+    def _count_block(self, values: FloatArray) -> pd.DataFrame:
+        parts = []
+        for item, column in zip(self.items, values.T, strict=True):
+            low, high = self.categories[item]
+            n = np.array([(column == category).sum() for category in range(low, high + 1)])
+            share = n / n.sum() if n.sum() else np.full(n.size, np.nan)
+            parts.append(
+                pd.DataFrame({"item": item, "category": range(low, high + 1), "n": n, "share": share})
+            )
+        return pd.concat(parts, ignore_index=True)
+
+    def report(self) -> str:
+        """Text that says what was read, what was changed and what was noticed."""
+        missing = int(np.isnan(self.values).sum())
+        sizes = [f"  {label}: {size}" for label, size in self.group_sizes().items()]
+        lines = [
+            f"{self.n} persons, {self.n_items} items, {missing} of {self.values.size} responses missing",
+            *([f"Persons with responses by {self.group_name}:", *sizes] if sizes else []),
+            f"Reversed items: {', '.join(self.reverse) or 'none'}",
+            *(f"- {note.message}" for note in self.notes),
+        ]
+        return "\n".join(lines)
+
+
+def read_groups(
+    frame: pd.DataFrame, group: GroupSpec, region_from: str | None, as_of: str | date
+) -> tuple[str | None, ObjectArray | None, tuple[str, ...], list[Note]]:
+    """Name, labels (None where unknown), distinct labels and notes of a grouping."""
+    if region_from is not None:
+        day = parse_date(as_of, "as_of").isoformat()
+        regions, unknown = find_regions(frame[region_from].tolist(), as_of=as_of)
+        labels = np.array(regions, dtype=object)
+        notes = [Note("regions", f"WHO regions from column {region_from!r}, map of {day}.", n=len(labels))]
+        notes += [
+            Note(
+                "unknown_region",
+                f"{n} persons with {region_from} {code!r} have no WHO region.",
+                group=None,
+                n=n,
+            )
+            for code, n in unknown.items()
+        ]
+        return "region", labels, tuple(dict.fromkeys(r for r in regions if r is not None)), notes
+    if group is None:
+        return None, None, (), []
+    name = group if isinstance(group, str) else "group"
+    if isinstance(group, str) and group not in frame.columns:
+        raise DataError(
+            f"there is no column {group!r}; the columns are {', '.join(map(str, frame.columns))}."
+        )
+    labels, groups = labels_of(frame, group)
+    n = sum(label is None for label in labels)
+    notes = [Note("no_group", f"{n} persons have no {name} label.", n=n)] if n else []
+    if not groups:
+        raise DataError(f"no person has a {name} label.")
+    return name, labels, groups, notes
+
+
+def _resolve_reverse(
+    reverse: Sequence[str],
+    items: tuple[str, ...],
+    notes: Sequence[Note],
+    values: FloatArray,
+    ranges: Mapping[str, CategoryRange],
+) -> tuple[tuple[str, ...], list[Note]]:
+    chosen = (reverse,) if isinstance(reverse, str) else tuple(reverse)
+    unknown = [item for item in chosen if item not in items]
+    if unknown:
+        raise DataError(
+            f"reverse names {unknown[0]!r}, which is not an item; the items are {', '.join(items)}."
+        )
+    if len(set(chosen)) < len(chosen):
+        twice = next(item for item in chosen if chosen.count(item) > 1)
+        raise DataError(f"item {twice!r} is listed twice in reverse=; it would be reversed once only.")
+    suspect = next((note for note in notes if note.kind == "suspect_code"), None)
+    if chosen and suspect is not None:
+        raise DataError(f"items cannot be reversed: {suspect.message}")
+    narrow = {note.item for note in notes if note.kind == "unused_category"}
+    made = []
+    for item in chosen:
+        low, high = ranges[item]
+        extra = " (the range of all items; its own responses are narrower)" if item in narrow else ""
+        n = int(np.isfinite(values[:, items.index(item)]).sum())
+        made.append(Note("reversed", f"item {item!r} reversed: {low + high} - response{extra}.", item, n=n))
+    return chosen, made
+
+
+def _read_ids(frame: pd.DataFrame, id: str | None) -> tuple[ObjectArray | None, list[Note]]:
+    if id is None:
+        return None, []
+    column = frame[id]
+    known = column[column.notna()]
+    repeated = known[known.duplicated()].drop_duplicates()
+    if len(repeated):
+        raise DataError(
+            f"{len(repeated)} identifiers in column {id!r} appear more than once: "
+            f"{listing(list(repeated))}. Keep one row per person, or leave id= out."
+        )
+    absent = int(column.isna().sum())
+    notes = [Note("no_id", f"{absent} persons have no identifier in {id!r}.", n=absent)] if absent else []
+    return column.to_numpy(dtype=object), notes
+
+
+def _note_empty_persons(values: FloatArray) -> list[Note]:
+    rows = np.flatnonzero(np.isnan(values).all(axis=1))
+    if rows.size == 0:
+        return []
+    text = f"{rows.size} persons answered no item (rows {listing(rows + 1)}); they are kept."
+    return [Note("empty_person", text, n=int(rows.size))]
+
+
+def _columns_of(record: ResponseRecord) -> list[Any]:
+    return [column for column in record.source.columns if str(column) in record.items]
