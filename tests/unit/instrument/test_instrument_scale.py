@@ -139,7 +139,7 @@ def test_percent_has_its_own_column():
     assert found["D1"].agreement == 0.9
     assert math.isnan(found["D2"].agreement)
     with pytest.raises(
-        rm.DataError, match="numbers from 0 to 1 .a column with percent is called agreement_pct"
+        rm.DataError, match=r"numbers from 0 to 1 .a column with percent is called agreement_pct"
     ):
         rm.ElementSet.from_frame(elements(agreement=[90, None, 81]))
 
