@@ -1,1 +1,5 @@
-"""Placeholder to be written."""
+"""Measurement invariance, alignment and differential item functioning between groups."""
+
+from recoverymetrics.invariance.dif import DIFResult, FlagRule, OrdinalLogistic, detect_dif
+
+__all__ = ["DIFResult", "FlagRule", "OrdinalLogistic", "detect_dif"]

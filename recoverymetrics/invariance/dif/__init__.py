@@ -1,0 +1,7 @@
+"""Differential item functioning: which items work differently in which region, and what that does."""
+
+from recoverymetrics.invariance.dif.detect import detect_dif
+from recoverymetrics.invariance.dif.result import DIFResult
+from recoverymetrics.invariance.dif.spec import FlagRule, OrdinalLogistic
+
+__all__ = ["DIFResult", "FlagRule", "OrdinalLogistic", "detect_dif"]

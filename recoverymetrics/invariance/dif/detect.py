@@ -1,0 +1,193 @@
+"""The entry function of DIF analysis."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from recoverymetrics.errors import EstimationWarning, OptionError
+from recoverymetrics.invariance.dif.categories import merge_sparse_categories
+from recoverymetrics.invariance.dif.data import DIFData, read_dif_data
+from recoverymetrics.invariance.dif.logistic import sweep_ordinal_logistic
+from recoverymetrics.invariance.dif.matching import sum_scores
+from recoverymetrics.invariance.dif.purify import Judgement, Purified, judge, purify
+from recoverymetrics.invariance.dif.result import DIFResult
+from recoverymetrics.invariance.dif.spec import Correction, FlagRule, OrdinalLogistic, check_choice
+from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntoFrame
+
+METHODS: dict[str, type] = {"ordinal_logistic": OrdinalLogistic}
+DEFAULT_MINIMUM = {
+    "difference": 0.10,
+    "mcfadden": 0.02,
+    "nagelkerke": 0.035,
+    "cox_snell": 0.035,
+    "beta_change": 0.05,
+}
+
+
+def detect_dif(
+    data: IntoFrame,
+    *,
+    items: Sequence[str] | None = None,
+    group: GroupSpec = None,
+    method: str | OrdinalLogistic = "ordinal_logistic",
+    purify: bool = True,
+    reference: str | None = None,
+    correction: Correction = "bh",
+    scales: Mapping[str, Sequence[str]] | None = None,
+    rule: FlagRule | None = None,
+    min_anchors: int | None = None,
+    max_rounds: int = 25,
+    drop_groups_below: int = 0,
+) -> DIFResult:
+    """Find items that function differently between groups of persons who stand equally on the scale.
+
+    Parameters
+    ----------
+    data : DataFrame
+        One row per person.
+    items : sequence of str, optional
+        Item columns; by default all columns but ``group``, or those named in ``scales``.
+    group : str or array-like of length n
+        Two groups or more: regions, countries, gender.
+    method : str or options object, default "ordinal_logistic"
+        The test; an object such as ``OrdinalLogistic(matching="rest")`` sets its options.
+    purify : bool, default True
+        Repeat with flagged items left out of the matching until nothing changes.
+    reference : str, optional
+        Compare each group with this one; by default each group is compared with all the others.
+    correction : {"bh", "by", "holm", "bonferroni", "none"}, default "bh"
+        Correction of the p values over the items.
+    scales : mapping of str to sequence of str, optional
+        Items of each dimension; persons are matched within the item's own dimension.
+    rule : FlagRule, optional
+        When an item is flagged; by default corrected p at most 0.05 and an effect of at least 0.10.
+    min_anchors : int, optional
+        Anchor items kept in every scale; by default a quarter of the scale's items, and at least two.
+    max_rounds : int, default 25
+        Limit on rounds of purification.
+    drop_groups_below : int, default 0
+        Leave out groups with fewer persons than this; they are named in the notes.
+
+    Returns
+    -------
+    DIFResult
+
+    Raises
+    ------
+    DataError
+        No groups, one group, unknown columns, items without variation, scales of fewer than three items.
+    OptionError
+        Unknown method, correction or matching.
+
+    Notes
+    -----
+    A person with missing responses counts for every item that he or she answered; the matching score is
+    prorated over the anchor items answered. ``n`` and ``n_missing`` per item say who counted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> theta = rng.normal(size=(800, 1))
+    >>> answers = (theta + rng.logistic(size=(800, 6)) > 0).astype(int)
+    >>> region = np.repeat(["AFR", "EUR"], 400)
+    >>> detect_dif(answers, group=region).flagged
+    []
+    """
+    check_choice("correction", correction, get_args(Correction))
+    spec = _resolve_method(method)
+    rule = FlagRule() if rule is None else rule
+    record = read_dif_data(
+        data,
+        items=items,
+        group=group,
+        reference=reference,
+        scales=scales,
+        drop_groups_below=drop_groups_below,
+    )
+    record = merge_sparse_categories(record, spec.min_cell)
+    minimum = DEFAULT_MINIMUM[rule.effect] if rule.minimum is None else rule.minimum
+
+    def run(anchors: BoolArray) -> Judgement:
+        sweep = sweep_ordinal_logistic(
+            record, _matching(record, anchors, spec), spec, rule, to_reference=reference is not None
+        )
+        return judge(sweep, rule, minimum, correction)
+
+    purified = _purified(run, record, purify, min_anchors, max_rounds)
+    return DIFResult(
+        method=_method_name(spec),
+        spec=spec,
+        rule=rule,
+        minimum=minimum,
+        correction=correction,
+        reference=None if reference is None else str(reference),
+        purified=purified,
+        data=record,
+        matching=_matching(record, purified.anchors, spec),
+        notes=(*record.notes, *_ending_notes(purified, record)),
+    )
+
+
+def _resolve_method(method: Any) -> Any:
+    if isinstance(method, str):
+        check_choice("method", method, tuple(METHODS))
+        return METHODS[method]()
+    if not isinstance(method, tuple(METHODS.values())):
+        raise OptionError(
+            f"method={method!r} is not known; give one of {', '.join(map(repr, METHODS))} or an options object."
+        )
+    return method
+
+
+def _method_name(spec: Any) -> str:
+    return next(name for name, kind in METHODS.items() if isinstance(spec, kind))
+
+
+def _matching(data: DIFData, anchors: BoolArray, spec: OrdinalLogistic) -> FloatArray:
+    if isinstance(spec.matching, np.ndarray):
+        return _own_matching(spec.matching, data)
+    return sum_scores(data, anchors, include=spec.matching == "total")
+
+
+def _own_matching(values: FloatArray, data: DIFData) -> FloatArray:
+    matching = np.asarray(values, dtype=float)
+    matching = matching[:, None] if matching.ndim == 1 else matching
+    n, p = data.scores.shape
+    if matching.shape not in ((n, 1), (n, p)):
+        raise OptionError(f"matching has shape {np.shape(values)}; give one value per person ({n}).")
+    return matching
+
+
+def _purified(run: Any, data: DIFData, wanted: bool, min_anchors: int | None, max_rounds: int) -> Purified:
+    p = len(data.items)
+    if not wanted:
+        judgement = run(np.ones(p, dtype=bool))
+        return Purified(judgement, np.ones(p, dtype=bool), (judgement.flagged,), "not asked for")
+    smallest = int(np.bincount(data.scale_of).min())
+    kept = max(2, -(-smallest // 4)) if min_anchors is None else min_anchors
+    result = purify(run, data.scale_of, min_anchors=kept, max_rounds=max_rounds)
+    if result.ending == "limit":
+        warnings.warn(
+            f"purification did not settle in {max_rounds} rounds; raise max_rounds.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+    return result
+
+
+def _ending_notes(purified: Purified, data: DIFData) -> list[str]:
+    notes = []
+    if purified.ending == "cycle":
+        notes.append(
+            "purification came back to an earlier anchor set; items flagged on the way are no anchors."
+        )
+    kept = purified.anchors & purified.judgement.flagged
+    if kept.any() and purified.ending != "not asked for":
+        names = ", ".join(np.array(data.items)[kept])
+        notes.append(f"flagged, but kept as anchors because too few items are left: {names}.")
+    return notes

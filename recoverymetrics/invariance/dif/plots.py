@@ -1,0 +1,74 @@
+"""Pictures of DIF: effects by item and group, expected item scores by group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recoverymetrics.errors import OptionError
+from recoverymetrics.invariance.dif.spec import check_choice
+
+if TYPE_CHECKING:
+    from recoverymetrics.invariance.dif.result import DIFResult
+
+
+def plot_dif(result: DIFResult, kind: str, item: str | None, ax: Any) -> Any:
+    """Draw a DIF result; see ``DIFResult.plot``."""
+    check_choice("kind", kind, ("effects", "curves"))
+    return _effects(result, ax) if kind == "effects" else _curves(result, item, ax)
+
+
+def _effects(result: DIFResult, ax: Any) -> Any:
+    import matplotlib.pyplot as plt
+
+    contrasts = result.purified.judgement.sweep.contrasts
+    name = next((key for key in ("signed_difference", "effect_size") if key in contrasts), None)
+    if name is None:
+        raise OptionError(f"method {result.method!r} has no effect per group to draw.")
+    items, groups = result.data.items, result.data.groups
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7, 1.2 + 0.28 * len(items)), layout="constrained")
+    ax.axvspan(-result.minimum, result.minimum, color="0.93", zorder=0)
+    ax.axvline(0, color="0.6", linewidth=0.8, zorder=1)
+    offsets = np.linspace(-0.3, 0.3, len(groups))
+    rows = np.arange(len(items))
+    for g, label in enumerate(groups):
+        if not np.isnan(contrasts[name][:, g]).all():
+            ax.plot(contrasts[name][:, g], rows + offsets[g], "o", markersize=4, label=label)
+    flags = result.purified.judgement.flagged
+    ax.set_yticks(rows, [f"{item} *" if flag else item for item, flag in zip(items, flags, strict=True)])
+    ax.set_ylim(len(items) - 0.5, -0.5)
+    ax.set_xlabel("group scores higher than expected, in item standard deviations (* flagged)")
+    ax.legend(title="group", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return ax
+
+
+def _curves(result: DIFResult, item: str | None, ax: Any) -> Any:
+    """Observed mean item score along the matching variable, one line per group."""
+    import matplotlib.pyplot as plt
+
+    data = result.data
+    name = item if item is not None else (result.flagged or list(data.items))[0]
+    if name not in data.items:
+        raise OptionError(f"item={name!r} is not among the items; they are {', '.join(data.items)}.")
+    if result.matching is None:
+        raise OptionError(f"method {result.method!r} has no matching variable to draw against.")
+    j = data.items.index(name)
+    matching = result.matching[:, min(j, result.matching.shape[1] - 1)]
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+    usable = ~np.isnan(matching) & data.answered[:, j]
+    edges = np.unique(np.quantile(matching[usable], np.linspace(0, 1, 11)))
+    for g, label in enumerate(data.groups):
+        rows = usable & (data.group == g)
+        bins = np.clip(np.searchsorted(edges, matching[rows], side="right") - 1, 0, edges.size - 2)
+        n = np.bincount(bins, minlength=edges.size - 1)
+        kept = n >= 5
+        centre = np.bincount(bins, matching[rows], edges.size - 1)[kept] / n[kept]
+        mean = np.bincount(bins, data.scores[rows, j], edges.size - 1)[kept] / n[kept] + data.lowest[j]
+        ax.plot(centre, mean, "o-", markersize=4, linewidth=1.2, label=label)
+    ax.set_xlabel("matching variable (anchor items)")
+    ax.set_ylabel(f"mean score on {name}")
+    ax.legend(title="group", frameon=False)
+    return ax

@@ -1,0 +1,140 @@
+"""Iterative purification of the anchor items, which always ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from recoverymetrics.invariance.dif.correction import adjust_p_values
+from recoverymetrics.invariance.dif.spec import FlagRule
+from recoverymetrics.invariance.dif.sweep import Sweep
+from recoverymetrics.typing import BoolArray, FloatArray, IntArray
+
+Ending = Literal["not asked for", "stable", "cycle", "limit"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A sweep and what the rule makes of it.
+
+    Attributes
+    ----------
+    sweep : Sweep
+        The tests.
+    p_adjusted : ndarray, shape (p,)
+        P values after correction.
+    flagged : ndarray of bool, shape (p,)
+        Items that the rule flags.
+    """
+
+    sweep: Sweep
+    p_adjusted: FloatArray
+    flagged: BoolArray
+
+
+@dataclass(frozen=True)
+class Purified:
+    """The end of a purification.
+
+    Attributes
+    ----------
+    judgement : Judgement
+        The last sweep.
+    anchors : ndarray of bool, shape (p,)
+        Items that the last sweep was matched on.
+    path : tuple of ndarray of bool, each of shape (p,)
+        Items flagged in each round.
+    ending : str
+        ``"stable"``: flagging changed nothing; ``"cycle"``: the rounds came back to an earlier anchor set,
+        and every item flagged anywhere on the cycle was left out of the anchor for one last sweep;
+        ``"limit"``: the limit on rounds was reached; ``"not asked for"``.
+    """
+
+    judgement: Judgement
+    anchors: BoolArray
+    path: tuple[BoolArray, ...]
+    ending: Ending
+
+
+def judge(sweep: Sweep, rule: FlagRule, minimum: float, correction: str) -> Judgement:
+    """Apply the rule to a sweep: significant after correction, and at least as large as the minimum."""
+    adjusted = adjust_p_values(sweep.p_value, correction)
+    with np.errstate(invalid="ignore"):
+        flagged = (adjusted <= rule.alpha) & (np.abs(sweep.effect) >= minimum)
+    return Judgement(sweep, adjusted, flagged)
+
+
+def purify(
+    run: Callable[[BoolArray], Judgement], scale_of: IntArray, *, min_anchors: int, max_rounds: int
+) -> Purified:
+    """Repeat sweeps, each matched on the items that the one before left unflagged.
+
+    Parameters
+    ----------
+    run : callable
+        Takes the anchor items (p,), returns the judgement. Must be deterministic.
+    scale_of : ndarray of int, shape (p,)
+        Scale of each item.
+    min_anchors : int
+        Anchor items kept in every scale, those with the smallest effects, whatever the flags say.
+    max_rounds : int
+        Limit on sweeps.
+
+    Returns
+    -------
+    Purified
+
+    Notes
+    -----
+    The next anchor set is a function of the present one, and there are finitely many sets, so the rounds
+    must repeat a set. A repeat of the last one is stability; any other repeat is a cycle and is resolved
+    towards the purer anchor.
+    """
+    anchors = np.ones(scale_of.size, dtype=bool)
+    seen: list[BoolArray] = [anchors]
+    path: list[BoolArray] = []
+    for _ in range(max_rounds):
+        judgement = run(anchors)
+        path.append(judgement.flagged)
+        following = next_anchors(judgement, scale_of, min_anchors)
+        if np.array_equal(following, anchors):
+            return Purified(judgement, anchors, tuple(path), "stable")
+        earlier = [i for i, old in enumerate(seen) if np.array_equal(old, following)]
+        if earlier:
+            return _leave_cycle(run, seen[earlier[0] :], path, scale_of, min_anchors)
+        anchors = following
+        seen.append(anchors)
+    judgement = run(anchors)
+    return Purified(judgement, anchors, (*path, judgement.flagged), "limit")
+
+
+def next_anchors(judgement: Judgement, scale_of: IntArray, min_anchors: int) -> BoolArray:
+    """Unflagged items, topped up with the least affected ones where a scale has too few."""
+    anchors = ~judgement.flagged
+    size = np.where(np.isnan(judgement.sweep.effect), -np.inf, np.abs(judgement.sweep.effect))
+    for scale in np.unique(scale_of):
+        members = np.flatnonzero(scale_of == scale)
+        lacking = min(min_anchors, members.size) - int(anchors[members].sum())
+        if lacking > 0:
+            flagged = members[~anchors[members]]
+            anchors[flagged[np.argsort(size[flagged], kind="stable")[:lacking]]] = True
+    return anchors
+
+
+def _leave_cycle(
+    run: Callable[[BoolArray], Judgement],
+    cycle: list[BoolArray],
+    path: list[BoolArray],
+    scale_of: IntArray,
+    min_anchors: int,
+) -> Purified:
+    common = np.logical_and.reduce(cycle)
+    for scale in np.unique(scale_of):
+        members = scale_of == scale
+        if common[members].sum() < min(min_anchors, members.sum()):
+            common[members] = max(cycle, key=lambda anchors: int(anchors[members].sum()))[members]
+    judgement = run(common)
+    return Purified(judgement, common, (*path, judgement.flagged), "cycle")

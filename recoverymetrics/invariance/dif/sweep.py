@@ -1,0 +1,37 @@
+"""One pass of a method over all items: the common record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from recoverymetrics.typing import BoolArray, FloatArray
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Tests of ``p`` items in one pass.
+
+    Attributes
+    ----------
+    statistic, df, p_value : ndarray, shape (p,)
+        Omnibus test over all groups.
+    effect : ndarray, shape (p,)
+        Size of the largest departure, in the unit of the rule.
+    n : ndarray, shape (p,)
+        Persons who count for the item.
+    converged : ndarray of bool, shape (p,)
+        Whether every model of the item converged.
+    columns : dict of str to ndarray of shape (p,)
+        What else the method reports about an item.
+    contrasts : dict of str to ndarray of shape (p, G)
+        What it reports about an item in a group, against the rest or against the reference.
+    """
+
+    statistic: FloatArray
+    df: FloatArray
+    p_value: FloatArray
+    effect: FloatArray
+    n: FloatArray
+    converged: BoolArray
+    columns: dict[str, FloatArray] = field(default_factory=dict)
+    contrasts: dict[str, FloatArray] = field(default_factory=dict)
