@@ -68,5 +68,7 @@ _ENTRIES = (
     Reference(
         "choi2011", "Choi SW, Gibbons LE, Crane PK (2011). J Stat Softw 39(8):1-30", "10.18637/jss.v039.i08"
     ),
+    Reference("fleishman1978", "Fleishman AI (1978). Psychometrika 43:521-532", "10.1007/BF02293811"),
+    Reference("valemaurelli1983", "Vale CD, Maurelli VA (1983). Psychometrika 48:465-471", "10.1007/BF02293687"),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

@@ -121,12 +121,16 @@ def _ragged(values: Any, items: tuple[str, ...], what: str) -> FloatArray:
         kept = row[~np.isnan(row)]
         if kept.size == 0:
             raise ModelError(f"item {items[j]!r} has no {what}; it needs at least two categories.")
+        if np.isnan(row[: kept.size]).any() or np.isinf(kept).any():
+            raise ModelError(
+                f"item {items[j]!r}: {what} must be finite; pad shorter rows with NaN at the end only."
+            )
         out[j, : kept.size] = kept
     return out
 
 
 def _check_decreasing(intercepts: FloatArray, items: tuple[str, ...]) -> None:
-    wrong = np.flatnonzero(np.nanmax(np.diff(intercepts, axis=1, append=-np.inf), axis=1) >= 0)
+    wrong = np.flatnonzero((np.diff(intercepts, axis=1) >= 0).any(axis=1))
     if wrong.size:
         raise ModelError(
             f"item {items[wrong[0]]!r}: thresholds must increase from category to category "
