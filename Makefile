@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export MPLBACKEND = Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers slow docs notebooks bench clean
+.PHONY: help demo test check lint types layers slow docs notebooks bench validation clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ notebooks: $(VENV)/.dev  ## Execute every notebook
 
 bench: $(VENV)/.dev  ## Time the engines beside other programs
 	$(BIN)/python -m benchmarks
+
+validation: $(VENV)/.dev  ## Write docs/validation.md from the reference results
+	$(BIN)/python docs/build_validation.py
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) out docs/_build docs/reference build dist

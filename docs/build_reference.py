@@ -17,10 +17,16 @@ def write_reference(folder: Path) -> None:
     pages = ["errors", *homes]
     for home, names in homes.items():
         (folder / f"{home}.rst").write_text(_page(home, names), encoding="utf-8")
-    errors = tuple(name for name in rm.__all__ if inspect.isclass(value := getattr(rm, name)) and issubclass(value, Exception | Warning))
+    errors = tuple(
+        name
+        for name in rm.__all__
+        if inspect.isclass(value := getattr(rm, name)) and issubclass(value, Exception | Warning)
+    )
     (folder / "errors.rst").write_text(_page("errors", errors), encoding="utf-8")
     toc = "\n".join(f"   {page}" for page in pages)
-    (folder / "index.rst").write_text(f"Reference\n=========\n\n.. toctree::\n   :maxdepth: 1\n\n{toc}\n", encoding="utf-8")
+    (folder / "index.rst").write_text(
+        f"Reference\n=========\n\n.. toctree::\n   :maxdepth: 1\n\n{toc}\n", encoding="utf-8"
+    )
 
 
 def _page(home: str, names: tuple[str, ...]) -> str:

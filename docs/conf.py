@@ -7,8 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import recoverymetrics as rm
 from build_reference import write_reference
+
+import recoverymetrics as rm
 
 project = "recoverymetrics"
 copyright = "2026, the recoverymetrics contributors"

@@ -1,1 +1,7 @@
-"""Placeholder to be written."""
+"""Evidence per item, criteria, a proposal that a person accepts or overrules, short forms."""
+
+from recoverymetrics.refine.criteria import Criteria, Criterion
+from recoverymetrics.refine.evidence import EvidenceTable, gather_evidence
+from recoverymetrics.refine.proposal import Proposal, propose_revision
+
+__all__ = ["Criteria", "Criterion", "EvidenceTable", "Proposal", "gather_evidence", "propose_revision"]
