@@ -73,6 +73,7 @@ def simulate_responses(
 
     Examples
     --------
+    >>> from recoverymetrics.simulate import irt_model
     >>> model = irt_model("graded", slopes=[1.5, 1.2], difficulties=[[-1, 0, 1], [-0.5, 0.5, 1.5]])
     >>> simulate_responses(model, 100, seed=1).responses.shape
     (100, 3)

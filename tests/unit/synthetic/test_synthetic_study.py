@@ -48,7 +48,7 @@ def items():
 
 def test_script_writes_the_committed_bytes(tmp_path):
     done = subprocess.run(
-        [sys.executable, str(FOLDER / "generate.py"), "--out", str(tmp_path)],
+        [sys.executable, "-B", str(FOLDER / "generate.py"), "--out", str(tmp_path)],
         capture_output=True,
         check=False,
     )
