@@ -1,0 +1,204 @@
+"""Observed information of the marginal likelihood, casewise scores, and what standard errors follow.
+
+The observed information is that of the Oakes (1999) identity, which here has a closed form (Louis 1982): the
+complete-data Hessian at the expected counts plus the posterior covariance of the complete-data score. The
+second part needs, per node, one symmetric product of the one-hot matrix with itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from recoverymetrics.irt.layout import Layout
+from recoverymetrics.irt.likelihood import (
+    BatchTable,
+    Problem,
+    batch_derivatives,
+    batch_parameters,
+    batch_table,
+    group_counts,
+    group_table,
+    log_weights,
+    pooled_counts,
+    stack_tables,
+)
+from recoverymetrics.numerics.em import Counts, OneHot, node_posterior
+from recoverymetrics.numerics.quadrature import normal_weight_scores
+from recoverymetrics.typing import FloatArray, IntArray
+
+STEP = 1e-4
+"""Step of the central differences of the complete-data gradient (exact first derivatives)."""
+NEGLIGIBLE = 1e-10
+"""Posterior mass of a person at a node below which the node is skipped for that person."""
+
+
+def observed_information(problem: Problem, x: FloatArray) -> FloatArray:
+    """Negative Hessian of the marginal log-likelihood (with log priors), shape (p, p)."""
+    layout = problem.layout
+    extended = layout.extend(x)
+    theta = problem.theta
+    tables = [batch_table(b, batch_parameters(b, extended), theta) for b in layout.batches]
+    stacked = stack_tables(layout, tables)
+    priors = [log_weights(problem, extended, g) for g in range(len(layout.groups))]
+    counts = [
+        group_counts(problem, group_table(layout, stacked, g), priors[g], g)
+        for g in range(len(layout.groups))
+    ]
+    information = -complete_hessian(problem, extended, counts)
+    for g in range(len(layout.groups)):
+        design = score_design(layout, tables, problem, extended, g)
+        L = group_table(layout, stacked, g)
+        information -= missing_information(problem, design, L, priors[g], counts[g], g)
+    for term in problem.priors:
+        information[term.slot, term.slot] -= term.density.derivatives(x[term.slot])[2]
+    return 0.5 * (information + information.T)
+
+
+def complete_hessian(problem: Problem, extended: FloatArray, counts: Sequence[Counts]) -> FloatArray:
+    """Hessian of the expected complete-data log-likelihood by differences of its exact gradient."""
+    layout = problem.layout
+    size, p = extended.size, layout.n_free
+    hessian = np.zeros((size, size))
+    pooled = pooled_counts(layout, counts)
+    theta = problem.theta
+    for batch in layout.batches:
+        r = pooled[batch.columns]
+        parameters = batch_parameters(batch, extended)
+        for i in range(parameters.shape[1]):
+            sides = []
+            for sign in (1.0, -1.0):
+                shifted = parameters.copy()
+                shifted[:, i] += sign * STEP
+                sides.append(batch_derivatives(batch_table(batch, shifted, theta), r)[0])
+            slope = (sides[0] - sides[1]) / (2 * STEP)
+            np.add.at(hessian, (batch.slots[:, i][:, None], batch.slots), slope)
+    for g, count in enumerate(counts):
+        slots = layout.latent[g]
+        for i in np.flatnonzero(slots < p):
+            sides = []
+            for sign in (1.0, -1.0):
+                shifted = extended.copy()
+                shifted[slots[i]] += sign * STEP
+                sides.append(normal_weight_scores(problem.nodes, *layout.moments(shifted, g)) @ count.node)
+            hessian[slots[i], slots] += (sides[0] - sides[1]) / (2 * STEP)
+    return hessian[:p, :p]
+
+
+def score_design(
+    layout: Layout, tables: Sequence[BatchTable], problem: Problem, extended: FloatArray, g: int
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Score vectors of a group as tables over one-hot columns.
+
+    Returns
+    -------
+    slots : ndarray of int, shape (p_g,)
+        Free parameters that occur in the group.
+    items : ndarray, shape (Q, p_g, C)
+        Score of each parameter for each one-hot column at each node.
+    latent : ndarray, shape (p_g, Qp)
+        Scores of the latent parameters at the primary nodes.
+    """
+    used = [layout.batches[b].slots[r] for b, r in layout.place[g]]
+    all_slots = np.unique(np.concatenate([*used, layout.latent[g]]))
+    slots = all_slots[all_slots < layout.n_free]
+    position = np.full(extended.size, -1)
+    position[slots] = np.arange(slots.size)
+    Q = tables[0].log_p.shape[-1]
+    items = np.zeros((Q, slots.size, layout.group_columns[g].size))
+    start = 0
+    for b, r in layout.place[g]:
+        batch, table = layout.batches[b], tables[b]
+        for i, slot in enumerate(batch.slots[r]):
+            if position[slot] >= 0:
+                items[:, position[slot], start : start + batch.K] += table.scores[r, i].T
+        start += batch.K
+    latent = np.zeros((slots.size, problem.nodes.size))
+    rows = normal_weight_scores(problem.nodes, *layout.moments(extended, g))
+    for t, slot in enumerate(layout.latent[g]):
+        if position[slot] >= 0:
+            latent[position[slot]] += rows[t]
+    return slots, items, latent
+
+
+def missing_information(
+    problem: Problem,
+    design: tuple[IntArray, FloatArray, FloatArray],
+    L: FloatArray,
+    log_prior: FloatArray,
+    counts: Counts,
+    g: int,
+) -> FloatArray:
+    """Posterior covariance of the complete-data score, summed over the persons of a group, shape (p, p)."""
+    slots, items, latent = design
+    responses = problem.patterns[g].responses
+    out = np.zeros((problem.layout.n_free,) * 2)
+    total = second_moments(responses, items, L, log_prior)
+    cross = np.einsum("qpc,cq->pq", items, counts.category, optimize=True) @ latent.T
+    total += cross + cross.T + (latent * counts.node) @ latent.T
+    for rows, scores in casewise_scores(responses, items, latent, L, log_prior):
+        total -= scores.T @ (responses.weights[rows][:, None] * scores)
+    out[np.ix_(slots, slots)] = total
+    return out
+
+
+def second_moments(responses: OneHot, items: FloatArray, L: FloatArray, log_prior: FloatArray) -> FloatArray:
+    """Sum over persons of the posterior expectation of ``s s'`` for the item scores, shape (p_g, p_g)."""
+    Q, _, C = items.shape
+    pairs = np.zeros((Q, C, C))
+    for rows, Z in responses.chunks(L.shape[1]):
+        posterior, _ = node_posterior(Z, L, log_prior)
+        posterior *= responses.weights[rows][:, None]
+        for q in range(Q):
+            mass = posterior[:, q]
+            kept = np.flatnonzero(mass > NEGLIGIBLE)
+            if kept.size:
+                weighted = Z[kept] * np.sqrt(mass[kept])[:, None]
+                pairs[q] += weighted.T @ weighted
+    total: FloatArray = np.einsum("qpc,qrc->pr", items @ pairs, items, optimize=True)
+    return total
+
+
+def casewise_scores(
+    responses: OneHot, items: FloatArray, latent: FloatArray, L: FloatArray, log_prior: FloatArray
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Gradient of each row's marginal log-likelihood, chunk by chunk.
+
+    Yields
+    ------
+    rows : slice
+    scores : ndarray, shape (rows, p_g)
+    """
+    Q, p, C = items.shape
+    owner = np.flatnonzero(np.any(items != 0, axis=(0)).ravel())
+    flat = np.ascontiguousarray(items.reshape(Q, p * C)[:, owner])
+    parameter, column = owner // C, owner % C
+    order = np.argsort(parameter, kind="stable")
+    flat, parameter, column = flat[:, order], parameter[order], column[order]
+    starts = np.searchsorted(parameter, np.arange(p))
+    filled = np.diff(np.append(starts, parameter.size)) > 0
+    for rows, Z in responses.chunks(max(L.shape[1], owner.size)):
+        posterior, _ = node_posterior(Z, L, log_prior)
+        scores = posterior @ latent.T
+        if owner.size:
+            expected = (posterior @ flat) * Z[:, column]
+            scores[:, filled] += np.add.reduceat(expected, starts[filled], axis=1)
+        yield rows, scores
+
+
+def cross_product_information(problem: Problem, x: FloatArray) -> FloatArray:
+    """Sum over persons of the outer product of their scores, shape (p, p)."""
+    layout = problem.layout
+    extended = layout.extend(x)
+    tables = [batch_table(b, batch_parameters(b, extended), problem.theta) for b in layout.batches]
+    stacked = stack_tables(layout, tables)
+    out = np.zeros((layout.n_free,) * 2)
+    for g in range(len(layout.groups)):
+        slots, items, latent = score_design(layout, tables, problem, extended, g)
+        responses = problem.patterns[g].responses
+        prior = log_weights(problem, extended, g)
+        L = group_table(layout, stacked, g)
+        for rows, scores in casewise_scores(responses, items, latent, L, prior):
+            out[np.ix_(slots, slots)] += scores.T @ (responses.weights[rows][:, None] * scores)
+    return out

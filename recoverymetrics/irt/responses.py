@@ -1,0 +1,171 @@
+"""Item responses as category codes, collapsed into patterns with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recoverymetrics.errors import DataError
+from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.numerics.em import OneHot
+from recoverymetrics.typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class CodedResponses:
+    """Responses of ``n`` persons to ``J`` items as category codes.
+
+    Attributes
+    ----------
+    items : tuple of str
+        Item names.
+    categories : tuple of ndarray
+        Original values of the categories of each item, in order; code ``k`` stands for ``categories[j][k]``.
+    codes : ndarray of int8, shape (n, J)
+        Category codes; -1 is missing.
+    group : ndarray of int, shape (n,)
+        Index of each person's group.
+    groups : tuple of str
+        Group labels; ``("all",)`` without groups.
+    weights : ndarray, shape (n,)
+        Sampling weights, one without.
+    """
+
+    items: tuple[str, ...]
+    categories: tuple[FloatArray, ...]
+    codes: IntArray
+    group: IntArray
+    groups: tuple[str, ...]
+    weights: FloatArray
+
+    @property
+    def n(self) -> int:
+        """Number of persons."""
+        return int(self.codes.shape[0])
+
+    @property
+    def n_categories(self) -> IntArray:
+        """Number of categories per item."""
+        return np.array([len(values) for values in self.categories], dtype=np.int64)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nobody left an item out."""
+        return bool((self.codes >= 0).all())
+
+    def usage(self) -> IntArray:
+        """Number of responses per group, item and category (padded with -1), shape (G, J, K)."""
+        widest = int(self.n_categories.max())
+        table = np.full((len(self.groups), len(self.items), widest), -1, dtype=np.int64)
+        for g in range(len(self.groups)):
+            codes = self.codes[self.group == g]
+            for j, K in enumerate(self.n_categories):
+                column = codes[:, j]
+                table[g, j, :K] = np.bincount(column[column >= 0], minlength=K)
+        return table
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Distinct response patterns of one group.
+
+    Attributes
+    ----------
+    responses : OneHot
+        Patterns with their summed weights.
+    persons : ndarray of int, shape (n_g,)
+        Row numbers of the group's persons.
+    pattern : ndarray of int, shape (n_g,)
+        Pattern of each of these persons.
+    """
+
+    responses: OneHot
+    persons: IntArray
+    pattern: IntArray
+
+
+def code_responses(
+    data: ItemData,
+    *,
+    categories: Sequence[FloatArray] | None = None,
+    weights: FloatArray | None = None,
+) -> CodedResponses:
+    """Turn responses into category codes.
+
+    Parameters
+    ----------
+    data : ItemData
+        Responses of whole numbers.
+    categories : sequence of ndarray, optional
+        Values of each item's categories; by default those observed.
+    weights : ndarray, shape (n,), optional
+        Sampling weights.
+
+    Raises
+    ------
+    DataError
+        A value outside ``categories``, weights of the wrong length or sign.
+    """
+    known = tuple(np.asarray(c, dtype=float) for c in (categories or data.categories()))
+    codes = np.full(data.values.shape, -1, dtype=np.int8 if max(map(len, known)) < 127 else np.int16)
+    for j, values in enumerate(known):
+        column = data.values[:, j]
+        seen = ~np.isnan(column)
+        place = np.searchsorted(values, column[seen])
+        place = np.minimum(place, len(values) - 1) if len(values) else place
+        wrong = values[place] != column[seen] if len(values) else np.ones(place.size, dtype=bool)
+        if wrong.any():
+            row = np.flatnonzero(seen)[np.flatnonzero(wrong)[0]]
+            listed = ", ".join(f"{v:g}" for v in values)
+            raise DataError(
+                f"item {data.items[j]!r} has the response {column[row]:g} in row {row + 1}, which is none of the "
+                f"calibrated categories ({listed}); recode it or set it to missing."
+            )
+        codes[seen, j] = place
+    group = np.zeros(data.n, dtype=np.int64)
+    for g, label in enumerate(data.groups):
+        group[data.group == label] = g
+    return CodedResponses(
+        data.items, known, codes, group, data.groups or ("all",), _check_weights(weights, data.n)
+    )
+
+
+def _check_weights(weights: FloatArray | None, n: int) -> FloatArray:
+    if weights is None:
+        return np.ones(n)
+    values = np.asarray(weights, dtype=float).ravel()
+    if values.size != n:
+        raise DataError(f"weights has {values.size} values for {n} rows; give one weight per person.")
+    if not np.isfinite(values).all() or (values < 0).any():
+        row = int(np.flatnonzero(~np.isfinite(values) | (values < 0))[0])
+        raise DataError(f"weights must be zero or positive; row {row + 1} has {values[row]}.")
+    return values
+
+
+def collapse(coded: CodedResponses) -> tuple[Patterns, ...]:
+    """Collapse identical patterns within each group, summing weights."""
+    found = []
+    for g in range(len(coded.groups)):
+        persons = np.flatnonzero(coded.group == g)
+        codes = coded.codes if persons.size == coded.n else coded.codes[persons]
+        first, pattern = _unique_rows(codes)
+        weights = np.bincount(pattern, weights=coded.weights[persons], minlength=first.size)
+        found.append(Patterns(OneHot(codes[first], coded.n_categories, weights), persons, pattern))
+    return tuple(found)
+
+
+def _unique_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
+    """First row of each distinct pattern and the pattern of each row; hashed, then verified."""
+    multipliers = np.random.default_rng(20).integers(1, 2**62, codes.shape[1], dtype=np.int64) | 1
+    key = np.zeros(codes.shape[0], dtype=np.int64)
+    with np.errstate(over="ignore"):
+        for j in range(codes.shape[1]):
+            key += codes[:, j].astype(np.int64) * multipliers[j]
+    _, first, pattern = np.unique(key, return_index=True, return_inverse=True)
+    if first.size == codes.shape[0]:
+        return np.arange(codes.shape[0]), np.arange(codes.shape[0])
+    if not np.array_equal(codes[first][pattern], codes):
+        _, first, pattern = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    return first, pattern.ravel()

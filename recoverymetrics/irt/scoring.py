@@ -1,0 +1,236 @@
+"""Scores of persons: EAP, MAP, ML, WLE, and EAP given the summed score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from recoverymetrics.irt.layout import Layout
+from recoverymetrics.irt.likelihood import (
+    Problem,
+    group_table,
+    item_blocks,
+    log_tables,
+    log_weights,
+)
+from recoverymetrics.irt.persons import log_likelihood_slope, probabilities_by_item
+from recoverymetrics.irt.responses import Patterns
+from recoverymetrics.numerics.em import node_posterior
+from recoverymetrics.numerics.em_reduced import block_columns, block_likelihoods
+from recoverymetrics.numerics.lord_wingersky import score_distribution
+from recoverymetrics.numerics.quadrature import normal_log_weights
+from recoverymetrics.typing import FloatArray, IntArray
+
+ScoreMethod = Literal["eap", "map", "ml", "wle", "sum_eap"]
+METHODS: tuple[ScoreMethod, ...] = ("eap", "map", "ml", "wle", "sum_eap")
+FARTHEST = 20.0
+"""Maximum-likelihood estimates beyond this are infinite."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Latent estimates of some response patterns.
+
+    Attributes
+    ----------
+    estimate : ndarray, shape (n, D)
+        Point estimates.
+    std_error : ndarray, shape (n, D)
+        Posterior standard deviations (EAP) or standard errors.
+    """
+
+    estimate: FloatArray
+    std_error: FloatArray
+
+
+def eap_scores(problem: Problem, x: FloatArray, g: int, patterns: Patterns) -> Scores:
+    """Posterior means and standard deviations of every pattern (rows of ``patterns.responses``)."""
+    layout = problem.layout
+    extended = layout.extend(x)
+    L = group_table(layout, log_tables(layout, extended, problem.theta), g)
+    prior = log_weights(problem, extended, g)
+    if problem.specific is not None:
+        return _eap_reduced(problem, L, prior, patterns)
+    theta = problem.nodes.theta
+    means, spreads = [], []
+    for _, Z in patterns.responses.chunks(L.shape[1]):
+        posterior, _ = node_posterior(Z, L, prior)
+        mean = posterior @ theta
+        means.append(mean)
+        spreads.append(np.sqrt(np.maximum(posterior @ theta**2 - mean**2, 0.0)))
+    return Scores(np.concatenate(means), np.concatenate(spreads))
+
+
+def _eap_reduced(problem: Problem, L: FloatArray, prior: FloatArray, patterns: Patterns) -> Scores:
+    """EAP of primary and specific factors by dimension reduction."""
+    layout, responses = problem.layout, patterns.responses
+    specific = problem.specific
+    if specific is None:
+        raise TypeError("dimension reduction needs nodes of a specific factor")
+    log_specific = normal_log_weights(specific, np.zeros(1), np.eye(1))
+    blocks = item_blocks(layout)
+    owner = [layout.structure.specific_of[block[0]] for block in blocks]
+    columns = [block_columns(responses, block) for block in blocks]
+    parts = [np.ascontiguousarray(L[c]) for c in columns]
+    D = len(layout.structure.factors)
+    first, second = np.zeros((responses.n, D)), np.zeros((responses.n, D))
+    moments = np.stack([specific.theta[:, 0], specific.theta[:, 0] ** 2], axis=1)
+    for rows, Z in responses.chunks(L.shape[1]):
+        conditional, marginal = block_likelihoods([Z[:, c] for c in columns], parts, log_specific)
+        log_posterior = prior + sum(marginal)
+        log_posterior -= log_posterior.max(axis=1, keepdims=True)
+        posterior = np.exp(log_posterior)
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        first[rows, : layout.n_primary] = posterior @ problem.nodes.theta
+        second[rows, : layout.n_primary] = posterior @ problem.nodes.theta**2
+        for s, within in zip(owner, conditional, strict=True):
+            if s >= 0:
+                both = np.einsum("iq,iqm->im", posterior, within @ moments)
+                first[rows, layout.n_primary + s], second[rows, layout.n_primary + s] = both.T
+    return Scores(first, np.sqrt(np.maximum(second - first**2, 0.0)))
+
+
+def newton_scores(
+    layout: Layout,
+    extended: FloatArray,
+    g: int,
+    patterns: Patterns,
+    start: FloatArray,
+    method: ScoreMethod,
+) -> Scores:
+    """MAP, ML or WLE of every pattern by Fisher scoring.
+
+    Parameters
+    ----------
+    start : ndarray, shape (n, D)
+        Where to begin (EAP).
+    method : {"map", "ml", "wle"}
+        Posterior mode, maximum likelihood, or Warm's (1989) weighted likelihood (one factor).
+
+    Returns
+    -------
+    Scores
+        ML estimates of patterns without a finite maximum are infinite, with NaN as standard error.
+    """
+    codes = patterns.responses.codes
+    mean, cov = latent_moments(layout, extended, g)
+    precision = np.linalg.inv(cov) if method == "map" else np.zeros_like(cov)
+    size = 4096
+    parts = [
+        _newton(layout, extended, g, codes[i : i + size], start[i : i + size], mean, precision, method)
+        for i in range(0, codes.shape[0], size)
+    ]
+    return Scores(np.concatenate([p.estimate for p in parts]), np.concatenate([p.std_error for p in parts]))
+
+
+def latent_moments(layout: Layout, extended: FloatArray, g: int) -> tuple[FloatArray, FloatArray]:
+    """Mean and covariance of all factors, specific ones standard normal."""
+    D, P = len(layout.structure.factors), layout.n_primary
+    mean, cov = np.zeros(D), np.eye(D)
+    mean[:P], cov[:P, :P] = layout.moments(extended, g)
+    return mean, cov
+
+
+def _newton(
+    layout: Layout,
+    extended: FloatArray,
+    g: int,
+    codes: IntArray,
+    start: FloatArray,
+    mean: FloatArray,
+    precision: FloatArray,
+    method: ScoreMethod,
+) -> Scores:
+    theta = start.copy()
+    active = np.arange(theta.shape[0])
+    ridge = 1e-10 * np.eye(theta.shape[1])
+    for iteration in range(200):
+        slope = log_likelihood_slope(layout, extended, g, theta[active], codes[active])
+        gradient = slope.gradient - (theta[active] - mean) @ precision
+        if method == "wle":
+            gradient = gradient + slope.bias / (2.0 * np.maximum(slope.expected[:, :, 0], 1e-300))
+        step = np.linalg.solve(slope.expected + precision + ridge, gradient[:, :, None])[:, :, 0]
+        step = np.clip(step, -1.0, 1.0) * (1.0 if iteration < 60 else 0.5)
+        theta[active] = np.clip(theta[active] + step, -FARTHEST, FARTHEST)
+        moving = (np.abs(step).max(axis=1) > 1e-9) & (np.abs(theta[active]).max(axis=1) < FARTHEST)
+        active = active[moving]
+        if not active.size:
+            break
+    slope = log_likelihood_slope(layout, extended, g, theta, codes)
+    return _with_errors(theta, slope.expected if method == "wle" else slope.observed, precision, method)
+
+
+def _with_errors(theta: FloatArray, information: FloatArray, precision: FloatArray, method: str) -> Scores:
+    total = information + precision
+    unbounded = np.abs(theta).max(axis=1) >= FARTHEST
+    total[unbounded] = np.eye(theta.shape[1])
+    with np.errstate(invalid="ignore"):
+        variance = np.diagonal(np.linalg.pinv(total, hermitian=True), axis1=1, axis2=2)
+        error = np.sqrt(np.where(variance > 0, variance, np.nan))
+    if method == "ml":
+        theta = np.where(np.abs(theta) >= FARTHEST, np.sign(theta) * np.inf, theta)
+    error = np.where(unbounded[:, None], np.nan, error)
+    return Scores(theta, error)
+
+
+@dataclass(frozen=True)
+class SumScoreTable:
+    """EAP for each summed score of a group.
+
+    Attributes
+    ----------
+    score : ndarray, shape (S,)
+        Sum of category codes, 0 to the maximum.
+    probability : ndarray, shape (S,)
+        Model-implied proportion of persons with each score.
+    estimate, std_error : ndarray, shape (S,)
+        Posterior mean and standard deviation of the first primary factor.
+    """
+
+    score: IntArray
+    probability: FloatArray
+    estimate: FloatArray
+    std_error: FloatArray
+
+
+def sum_score_table(problem: Problem, x: FloatArray, g: int) -> SumScoreTable:
+    """Posterior moments given the summed score (Thissen, Pommerich, Billeaud & Williams 1995)."""
+    layout = problem.layout
+    extended = layout.extend(x)
+    conditional = score_probabilities(problem, extended, g)
+    weights = np.exp(log_weights(problem, extended, g))
+    joint = conditional * weights
+    probability = joint.sum(axis=1)
+    theta = problem.nodes.theta[:, 0]
+    mean = joint @ theta / probability
+    spread = np.sqrt(np.maximum(joint @ theta**2 / probability - mean**2, 0.0))
+    return SumScoreTable(np.arange(probability.size), probability, mean, spread)
+
+
+def score_probabilities(problem: Problem, extended: FloatArray, g: int) -> FloatArray:
+    """Probability of each summed score at the primary nodes, shape (S, Qp)."""
+    layout = problem.layout
+    if problem.specific is None:
+        return score_distribution(probabilities_by_item(layout, extended, g, problem.nodes.theta))
+    weights = np.exp(normal_log_weights(problem.specific, np.zeros(1), np.eye(1)))
+    total = np.ones((1, problem.nodes.size))
+    for block in item_blocks(layout):
+        tables = probabilities_by_block(problem, extended, g, block)
+        within = score_distribution(tables).reshape(-1, problem.nodes.size, problem.specific.size) @ weights
+        grown = np.zeros((total.shape[0] + within.shape[0] - 1, problem.nodes.size))
+        for s in range(within.shape[0]):
+            grown[s : s + total.shape[0]] += total * within[s]
+        total = grown
+    return total
+
+
+def probabilities_by_block(
+    problem: Problem, extended: FloatArray, g: int, block: IntArray
+) -> list[FloatArray]:
+    """Category probabilities of the items of one specific factor on the crossed nodes."""
+    layout = problem.layout
+    L = group_table(layout, log_tables(layout, extended, problem.theta), g)
+    responses = problem.patterns[g].responses
+    return [np.exp(L[block_columns(responses, np.array([j]))]) for j in block]

@@ -1,0 +1,150 @@
+"""Marginal likelihood of categorical responses on latent nodes, as two matrix products per pass.
+
+With the one-hot response matrix ``Z`` (persons by categories; a missing response is a block of zeros) and
+the log category probabilities ``L`` (categories by nodes), the log-likelihoods at the nodes are ``Z @ L`` and
+the expected counts are ``Z.T @ posterior`` (Bock & Aitkin 1981). Persons go through in chunks, so memory
+does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recoverymetrics.typing import FloatArray, IntArray
+
+CHUNK_CELLS = 600_000
+"""Cells of the largest array per chunk; fits the second-level cache together with its inputs."""
+CACHED_CELLS = 12_000_000
+"""One-hot matrices up to this many cells are kept between passes, larger ones are rebuilt chunk by chunk."""
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """Categorical responses that unfold into a zero-one matrix chunk by chunk.
+
+    Attributes
+    ----------
+    codes : ndarray of int8 or int16, shape (n, J)
+        Category of each response, 0 to K_j - 1; -1 is missing.
+    n_categories : ndarray of int, shape (J,)
+        Number of categories of each item.
+    weights : ndarray, shape (n,)
+        Frequency or sampling weight of each row.
+    """
+
+    codes: IntArray
+    n_categories: IntArray
+    weights: FloatArray
+    _cache: dict[int, FloatArray] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.codes.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Number of columns of the one-hot matrix: the sum of the numbers of categories."""
+        return int(self.n_categories.sum())
+
+    @property
+    def offsets(self) -> IntArray:
+        """First column of each item."""
+        return np.concatenate([[0], np.cumsum(self.n_categories)[:-1]]).astype(np.int64)
+
+    def chunks(self, n_nodes: int) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield row slices and their one-hot matrices; chunks are sized for ``n_nodes`` nodes."""
+        size = max(64, CHUNK_CELLS // max(n_nodes, self.width))
+        keep = self.n * self.width <= CACHED_CELLS
+        if keep and 0 not in self._cache:
+            self._cache[0] = self.unfold(slice(0, self.n))
+        for start in range(0, self.n, size):
+            rows = slice(start, min(start + size, self.n))
+            yield rows, self._cache[0][rows] if keep else self.unfold(rows)
+
+    def unfold(self, rows: slice) -> FloatArray:
+        """One-hot matrix of some rows, shape (rows, width)."""
+        codes = self.codes[rows]
+        person, item = np.nonzero(codes >= 0)
+        Z = np.zeros((codes.shape[0], self.width))
+        Z[person, self.offsets[item] + codes[person, item]] = 1.0
+        return Z
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one pass over the persons leaves behind.
+
+    Attributes
+    ----------
+    loglik : float
+        Weighted marginal log-likelihood.
+    category : ndarray, shape (C, Q)
+        Expected number of responses per category and node.
+    node : ndarray, shape (Q,)
+        Expected number of persons per node.
+    """
+
+    loglik: float
+    category: FloatArray
+    node: FloatArray
+
+
+def node_posterior(Z: FloatArray, L: FloatArray, log_prior: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Posterior over nodes and marginal log-likelihood of each row.
+
+    Parameters
+    ----------
+    Z : ndarray, shape (n, C)
+        One-hot responses.
+    L : ndarray, shape (C, Q)
+        Log category probabilities.
+    log_prior : ndarray, shape (Q,) or (n, Q)
+        Log prior weights.
+
+    Returns
+    -------
+    posterior : ndarray, shape (n, Q)
+        Rows sum to one.
+    loglik : ndarray, shape (n,)
+        Log of the normalising constants.
+    """
+    A = Z @ L
+    A += log_prior
+    peak = A.max(axis=1)
+    A -= peak[:, None]
+    np.exp(A, out=A)
+    total = A.sum(axis=1)
+    A /= total[:, None]
+    return A, np.log(total) + peak
+
+
+def expected_counts(responses: OneHot, L: FloatArray, log_prior: FloatArray) -> Counts:
+    """One E-step: expected counts per category and node.
+
+    Parameters
+    ----------
+    responses : OneHot
+        ``n`` rows.
+    L : ndarray, shape (C, Q)
+        Log category probabilities at the nodes.
+    log_prior : ndarray, shape (Q,) or (n, Q)
+        Log prior weights, common or per row.
+
+    Returns
+    -------
+    Counts
+    """
+    loglik, category, node = 0.0, np.zeros_like(L), np.zeros(L.shape[1])
+    for rows, Z in responses.chunks(L.shape[1]):
+        prior = log_prior if log_prior.ndim == 1 else log_prior[rows]
+        posterior, marginal = node_posterior(Z, L, prior)
+        w = responses.weights[rows]
+        loglik += float(w @ marginal)
+        posterior *= w[:, None]
+        category += Z.T @ posterior
+        node += posterior.sum(axis=0)
+    return Counts(loglik, category, node)
