@@ -1,1 +1,19 @@
-"""Placeholder to be written."""
+"""Content: items mapped to elements, content validity, coverage, wording, person-defined themes."""
+
+from recoverymetrics.content.agreement import AssignmentResult, definitional_validity
+from recoverymetrics.content.coverage import CoverageResult, map_coverage
+from recoverymetrics.content.indices import lawshe_critical, lawshe_cvr
+from recoverymetrics.content.suggest import suggest_mapping
+from recoverymetrics.content.validity import ContentValidity, content_validity
+
+__all__ = [
+    "AssignmentResult",
+    "ContentValidity",
+    "CoverageResult",
+    "content_validity",
+    "definitional_validity",
+    "lawshe_critical",
+    "lawshe_cvr",
+    "map_coverage",
+    "suggest_mapping",
+]
