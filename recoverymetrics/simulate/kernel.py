@@ -35,26 +35,57 @@ def cholesky_root(matrix: FloatArray) -> FloatArray:
 def survival(parameters: ItemParameters, theta: FloatArray) -> FloatArray:
     """``P(Y >= k | theta)`` for ``k = 1 .. K - 1``, shape (n, p, K - 1); 0 beyond an item's categories."""
     z = (theta @ parameters.slopes.T)[:, :, None]
-    if parameters.family == "softmax":
-        return _softmax_survival(parameters, z)
-    d = np.where(np.isnan(parameters.intercepts), -np.inf, parameters.intercepts)
-    if parameters.family == "normal_ogive":
-        return np.asarray(ndtr(z + d))
-    curve = expit(z + d)
-    if parameters.family == "graded":
-        return np.asarray(curve)
-    g, u = parameters.guessing[:, None], parameters.upper[:, None]
-    return np.asarray(g + (u - g) * curve)
+    families = np.array(parameters.families)
+    present = list(dict.fromkeys(parameters.families))
+    if len(present) == 1:
+        return _CURVES[present[0]](parameters, z, np.arange(families.size))
+    out = np.empty((len(theta), *parameters.intercepts.shape))
+    for family in present:
+        j = np.flatnonzero(families == family)
+        out[:, j] = _CURVES[family](parameters, z[:, j], j)
+    return out
 
 
-def _softmax_survival(parameters: ItemParameters, z: FloatArray) -> FloatArray:
-    absent = np.isnan(parameters.intercepts)
-    scores = np.where(absent, 0.0, parameters.scores)
-    logits = scores * z + np.where(absent, -np.inf, parameters.intercepts)
+def _linear(parameters: ItemParameters, z: FloatArray, j: IntArray) -> FloatArray:
+    d = parameters.intercepts[j]
+    return np.asarray(z + np.where(np.isnan(d), -np.inf, d))
+
+
+def _normal_ogive(parameters: ItemParameters, z: FloatArray, j: IntArray) -> FloatArray:
+    return np.asarray(ndtr(_linear(parameters, z, j)))
+
+
+def _graded(parameters: ItemParameters, z: FloatArray, j: IntArray) -> FloatArray:
+    return np.asarray(expit(_linear(parameters, z, j)))
+
+
+def _logistic(parameters: ItemParameters, z: FloatArray, j: IntArray) -> FloatArray:
+    g, u = parameters.guessing[j, None], parameters.upper[j, None]
+    curve = g + (u - g) * expit(_linear(parameters, z, j))
+    return np.where(np.isnan(parameters.intercepts[j]), 0.0, curve)
+
+
+def _sequential(parameters: ItemParameters, z: FloatArray, j: IntArray) -> FloatArray:
+    return np.asarray(np.cumprod(expit(_linear(parameters, z, j)), axis=2))
+
+
+def _softmax(parameters: ItemParameters, z: FloatArray, j: IntArray) -> FloatArray:
+    absent = np.isnan(parameters.intercepts[j])
+    scores = np.where(absent, 0.0, parameters.scores[j])
+    logits = scores * z + np.where(absent, -np.inf, parameters.intercepts[j])
     logits = np.concatenate([np.zeros_like(z), logits], axis=2)
     weights = np.exp(logits - logits.max(axis=2, keepdims=True))
     upper = np.cumsum(weights[:, :, ::-1], axis=2)[:, :, ::-1]
     return np.asarray(upper[:, :, 1:] / upper[:, :, :1])
+
+
+_CURVES = {
+    "normal_ogive": _normal_ogive,
+    "graded": _graded,
+    "logistic": _logistic,
+    "sequential": _sequential,
+    "softmax": _softmax,
+}
 
 
 def answer(

@@ -4,7 +4,8 @@ Slope-intercept metric throughout. With ``z = slopes @ theta``:
 
 - ``normal_ogive`` and ``graded``: ``P(Y >= k) = F(z + d_k)``, F normal or logistic;
 - ``logistic`` (Rasch, 2PL, 3PL, 4PL): ``P(Y = 1) = g + (u - g) F(z + d)``;
-- ``softmax`` (GPCM, nominal): ``P(Y = k)`` proportional to ``exp(s_k z + c_k)``.
+- ``softmax`` (GPCM, nominal): ``P(Y = k)`` proportional to ``exp(s_k z + c_k)``;
+- ``sequential``: ``P(Y >= k | Y >= k - 1) = F(z + d_k)``, F logistic.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from recoverymetrics.errors import ModelError
 from recoverymetrics.typing import FloatArray
 
-Family = Literal["normal_ogive", "graded", "logistic", "softmax"]
+Family = Literal["normal_ogive", "graded", "logistic", "softmax", "sequential"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class ItemParameters:
 
     Attributes
     ----------
-    family : str
-        Response family, see the module's text.
+    families : tuple of str
+        Response family of each item, see the module's text.
     items : tuple of str
         Item names.
     factors : tuple of str
@@ -44,7 +45,7 @@ class ItemParameters:
         Asymptotes of the logistic family.
     """
 
-    family: Family
+    families: tuple[Family, ...]
     items: tuple[str, ...]
     factors: tuple[str, ...]
     slopes: FloatArray
@@ -60,7 +61,7 @@ class ItemParameters:
 
 
 def make_parameters(
-    family: Family,
+    family: Family | Sequence[Family],
     slopes: Any,
     intercepts: Any,
     *,
@@ -75,8 +76,9 @@ def make_parameters(
     p, m = a.shape
     names = _names(items, p, "item")
     d = _ragged(intercepts, names, "intercepts")
-    if family in ("normal_ogive", "graded"):
-        _check_decreasing(d, names)
+    families = (family,) * p if isinstance(family, str) else tuple(family)
+    cumulative = np.array([name in ("normal_ogive", "graded") for name in families])
+    _check_decreasing(d[cumulative], [name for name, kept in zip(names, cumulative, strict=True) if kept])
     s = np.ones_like(d) if scores is None else _ragged(scores, names, "scores")
     if s.shape != d.shape or np.any(np.isnan(s) & ~np.isnan(d)):
         raise ModelError("scores must have as many entries as intercepts for every item.")
@@ -86,7 +88,7 @@ def make_parameters(
         raise ModelError(
             f"item {names[j]!r}: the asymptotes must satisfy 0 <= guessing < upper <= 1, not {g[j]:g} and {u[j]:g}."
         )
-    return ItemParameters(family, names, _names(factors, m, "f"), a, d, s, g, u)
+    return ItemParameters(families, names, _names(factors, m, "f"), a, d, s, g, u)
 
 
 def _slope_matrix(slopes: Any) -> FloatArray:
@@ -129,7 +131,7 @@ def _ragged(values: Any, items: tuple[str, ...], what: str) -> FloatArray:
     return out
 
 
-def _check_decreasing(intercepts: FloatArray, items: tuple[str, ...]) -> None:
+def _check_decreasing(intercepts: FloatArray, items: Sequence[str]) -> None:
     wrong = np.flatnonzero((np.diff(intercepts, axis=1) >= 0).any(axis=1))
     if wrong.size:
         raise ModelError(

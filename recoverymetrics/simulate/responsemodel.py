@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from recoverymetrics.errors import ModelError, OptionError
 from recoverymetrics.simulate.parameters import Family, ItemParameters, make_parameters
+from recoverymetrics.simulate.spec import Group
 from recoverymetrics.typing import FloatArray
 
 FAMILIES: dict[str, Family] = {
@@ -23,7 +24,9 @@ FAMILIES: dict[str, Family] = {
     "normal_ogive": "normal_ogive",
     "pcm": "softmax",
     "gpcm": "softmax",
+    "rsm": "softmax",
     "nominal": "softmax",
+    "sequential": "sequential",
 }
 
 
@@ -39,11 +42,20 @@ class ResponseModel:
         Slope-intercept form.
     factor_correlations : ndarray, shape (m, m)
         Correlations of the factors.
+    by_group : mapping of group to ItemParameters
+        Parameters of groups that differ from ``parameters`` (several groups of a fitted model).
+    populations : tuple of Group
+        Who was in the data of a fitted model; simulated when neither ``n`` nor ``groups`` are given.
+    categories : tuple of ndarray, or None
+        Values of each item's categories in the data of a fitted model.
     """
 
     name: str
     parameters: ItemParameters
     factor_correlations: FloatArray
+    by_group: Mapping[str, ItemParameters] = field(default_factory=dict)
+    populations: tuple[Group, ...] = ()
+    categories: tuple[FloatArray, ...] | None = None
 
 
 def irt_model(
@@ -63,7 +75,7 @@ def irt_model(
 
     Parameters
     ----------
-    model : {"rasch", "1pl", "2pl", "3pl", "4pl", "graded", "normal_ogive", "pcm", "gpcm", "nominal"}
+    model : {"rasch", "1pl", "2pl", "3pl", "4pl", "graded", "normal_ogive", "pcm", "gpcm", "rsm", "nominal", "sequential"}
         Response model.
     slopes : array, shape (p,) or (p, m)
         Discriminations; 1 when left out (Rasch, partial credit).

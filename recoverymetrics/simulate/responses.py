@@ -31,7 +31,7 @@ def simulate_responses(
     missing: Missingness | None = None,
     careless: Careless | None = None,
     reverse: Sequence[str] = (),
-    first_category: int = 1,
+    first_category: int | None = None,
     seed: Seed = None,
 ) -> SimulatedResponses:
     """Simulate answers from a fitted model or from explicit parameters.
@@ -42,7 +42,8 @@ def simulate_responses(
         ``irt_model(...)``, ``factor_model(...)``, or the result of ``fit_irt`` or of ``fit_cfa`` with ordered
         items.
     n : int, optional
-        Persons in a single group with the reference distribution. Give this or ``groups``.
+        Persons in a single group with the reference distribution. Give this or ``groups``; with neither, a
+        fitted model is simulated for the groups and group sizes of its data.
     groups : sequence of Group
         Populations with their sizes, factor means and variances.
     dif : sequence of DIF
@@ -55,8 +56,8 @@ def simulate_responses(
         Persons who answer without reading; by default none does.
     reverse : sequence of str
         Items that are returned reverse keyed, as they would be in raw data.
-    first_category : {0, 1}
-        Lowest category.
+    first_category : {0, 1}, optional
+        Lowest category; by default 1, or the categories of the data of a fitted model.
     seed : int, numpy.random.Generator or None
         Source of the random numbers.
 
@@ -79,10 +80,10 @@ def simulate_responses(
     (100, 3)
     """
     spec = _response_model(model)
-    populations = _populations(n, groups)
+    populations = _populations(n, groups, spec.populations)
     items = spec.parameters.items
     _check_names(spec.parameters, populations, dif, reverse)
-    if first_category not in (0, 1):
+    if first_category not in (None, 0, 1):
         raise OptionError(f"first_category must be 0 or 1, not {first_category!r}.")
     pairs = tuple(residual_correlations)
     streams = spawn(seed, 4)
@@ -91,20 +92,21 @@ def simulate_responses(
     raw = _key(answers, spec.parameters, reverse)
     counts = spec.parameters.n_categories.astype(np.int64)
     raw, kinds = make_careless(streams[2], raw, counts, careless or Careless(rate=0.0))
-    frame = _frame(raw + first_category, items, labels, missing, streams[3])
-    truth = _truth(spec, populations, tuple(dif), pairs, reverse, kinds, first_category)
+    frame = _frame(_categories(raw, spec, first_category), items, labels, missing, streams[3])
+    truth = _truth(spec, populations, tuple(dif), pairs, reverse, kinds)
     return SimulatedResponses(frame, pd.DataFrame(theta, columns=list(spec.parameters.factors)), truth)
 
 
 def _response_model(model: Any) -> ResponseModel:
     if isinstance(model, ResponseModel):
         return model
-    raise ModelError(
-        f"cannot simulate from {type(model).__name__}; give irt_model(...), factor_model(...) or a fitted model."
-    )
+    from recoverymetrics.simulate.fitted import from_fitted
+
+    return from_fitted(model)
 
 
-def _populations(n: int | None, groups: Sequence[Group]) -> tuple[Group, ...]:
+def _populations(n: int | None, groups: Sequence[Group], fitted: tuple[Group, ...]) -> tuple[Group, ...]:
+    groups = fitted if n is None and not groups else groups
     if (n is None) == (not groups):
         raise OptionError("give either n (one group) or groups=[Group(...), ...], and not both.")
     populations = (Group("all", int(n)),) if n is not None else tuple(groups)
@@ -152,9 +154,12 @@ def _draw(
     m = len(spec.parameters.factors)
     for group in groups:
         mean, variance = (_per_factor(group, name, m) for name in ("mean", "variance"))
-        theta = draw_theta(theta_stream, group.n, mean, variance, spec.factor_correlations)
+        phi = correlation_matrix(group.correlations, m, f"correlations of group {group.label!r}")
+        phi = spec.factor_correlations if group.correlations is None else phi
+        theta = draw_theta(theta_stream, group.n, mean, variance, phi)
         thetas.append(theta)
-        answers.append(answer(answer_stream, with_dif(spec.parameters, dif, group.label), theta, copula))
+        parameters = with_dif(spec.by_group.get(group.label, spec.parameters), dif, group.label)
+        answers.append(answer(answer_stream, parameters, theta, copula))
     return np.concatenate(thetas), np.concatenate(answers)
 
 
@@ -172,6 +177,14 @@ def _per_factor(group: Group, name: str, m: int) -> FloatArray:
 def _key(answers: IntArray, parameters: ItemParameters, reverse: Sequence[str]) -> IntArray:
     turned = np.isin(np.array(parameters.items), list(reverse))
     return np.where(turned, parameters.n_categories.astype(np.int64) - 1 - answers, answers)
+
+
+def _categories(answers: IntArray, spec: ResponseModel, first: int | None) -> IntArray:
+    """Turn codes 0 .. K - 1 into the values of the categories."""
+    if first is not None or spec.categories is None:
+        return answers + (1 if first is None else first)
+    columns = [values.astype(np.int64)[code] for values, code in zip(spec.categories, answers.T, strict=True)]
+    return np.column_stack(columns)
 
 
 def _frame(
@@ -195,7 +208,6 @@ def _truth(
     pairs: tuple[tuple[str, str, float], ...],
     reverse: Sequence[str],
     kinds: ObjectArray,
-    first_category: int,
 ) -> dict[str, Any]:
     parameters, m = spec.parameters, len(spec.parameters.factors)
     return {
@@ -220,5 +232,4 @@ def _truth(
         "residual_correlations": [[a, b, float(r)] for a, b, r in pairs],
         "reverse": list(reverse),
         "careless": {int(row): str(kinds[row]) for row in np.flatnonzero(kinds != "")},
-        "first_category": first_category,
     }

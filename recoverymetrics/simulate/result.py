@@ -23,8 +23,7 @@ class SimulatedResponses(AbstractResult):
         Factor scores, one column per factor.
     truth : dict
         What was planted, in plain JSON types: ``model``, ``items`` (parameters), ``factor_correlations``,
-        ``groups``, ``dif``, ``residual_correlations``, ``reverse``, ``careless`` (row number -> kind),
-        ``first_category``.
+        ``groups``, ``dif``, ``residual_correlations``, ``reverse``, ``careless`` (row number -> kind).
     """
 
     responses: pd.DataFrame

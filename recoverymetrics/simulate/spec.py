@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from recoverymetrics.errors import OptionError
 
@@ -26,6 +26,8 @@ class Group:
         Factor means; one number serves all factors.
     variance : float or sequence of m floats, default 1
         Factor variances; one number serves all factors.
+    correlations : array, shape (m, m), optional
+        Factor correlations of this group, where they differ from the model's.
 
     Examples
     --------
@@ -37,6 +39,7 @@ class Group:
     n: int
     mean: float | Sequence[float] = 0.0
     variance: float | Sequence[float] = 1.0
+    correlations: Any = None
 
     def __post_init__(self) -> None:
         if isinstance(self.n, bool) or int(self.n) != self.n or self.n < 1:

@@ -1,0 +1,86 @@
+"""Simulation from fitted models."""
+
+import numpy as np
+import pytest
+
+from recoverymetrics.errors import ModelError
+from recoverymetrics.irt import Bifactor, fit_irt
+from recoverymetrics.simulate import Group, irt_model, simulate_responses
+from recoverymetrics.simulate.fitted import from_fitted
+from recoverymetrics.simulate.kernel import survival
+
+THETA = np.linspace(-2.5, 2.5, 7)
+PROBABILITY_TOLERANCE = 1e-10  # the same formula evaluated twice
+
+
+def answers(n=600, n_items=5, steps=(-1, 0, 1), seed=1, **options):
+    model = irt_model("graded", slopes=[1.4] * n_items, difficulties=[steps] * n_items)
+    return simulate_responses(model, None if options else n, seed=seed, **options).responses
+
+
+@pytest.mark.parametrize("model", ["graded", "gpcm", "pcm", "rsm", "nominal", "sequential"])
+def test_curves_of_a_fitted_model_are_its_own(model):
+    fit = fit_irt(answers().drop(columns="group"), model, se=None)
+    curves = fit.probabilities(THETA)
+    tail = survival(from_fitted(fit).parameters, THETA[:, None])
+    for j, item in enumerate(fit.items):
+        own = curves[curves["item"] == item].pivot_table(
+            index="theta", columns="category", values="probability"
+        )
+        expected = own.to_numpy()[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+        assert np.allclose(tail[:, j], expected, atol=PROBABILITY_TOLERANCE)
+
+
+@pytest.mark.parametrize("model", ["rasch", "1pl", "2pl", "3pl"])
+@pytest.mark.filterwarnings("ignore::recoverymetrics.errors.EstimationWarning")
+def test_curves_of_dichotomous_models_are_their_own(model):
+    fit = fit_irt(answers(steps=(0.2,)).drop(columns="group"), model, se=None, max_iterations=40)
+    curves = fit.probabilities(THETA)
+    tail = survival(from_fitted(fit).parameters, THETA[:, None])
+    for j, item in enumerate(fit.items):
+        own = curves[(curves["item"] == item) & (curves["category"] == curves["category"].max())]
+        assert np.allclose(tail[:, j, 0], own["probability"], atol=PROBABILITY_TOLERANCE)
+
+
+def test_mixed_models_keep_their_families():
+    data = answers().drop(columns="group")
+    fit = fit_irt(data, {item: ("graded" if j < 3 else "gpcm") for j, item in enumerate(data)}, se=None)
+    assert from_fitted(fit).parameters.families == ("graded",) * 3 + ("softmax",) * 2
+    assert set(np.unique(simulate_responses(fit, 300, seed=1).responses["item5"])) == {1, 2, 3, 4}
+
+
+def test_groups_of_the_data_are_simulated_with_their_sizes_and_moments():
+    data = answers(groups=[Group("a", 700), Group("b", 400, mean=0.8, variance=0.6)])
+    fit = fit_irt(data, "graded", group="group", equal=("slopes", "intercepts"), se=None)
+    again = simulate_responses(fit, seed=2)
+    assert again.responses["group"].value_counts().to_dict() == {"a": 700, "b": 400}
+    moments = fit.groups.set_index("group").loc["b"]
+    theta = again.theta["f1" if "f1" in again.theta else again.theta.columns[0]][
+        again.responses["group"] == "b"
+    ]
+    assert theta.mean() == pytest.approx(moments["mean"], abs=0.12)
+    assert theta.var() == pytest.approx(moments["variance"], abs=0.15)
+    refit = fit_irt(again.responses, "graded", group="group", equal=("slopes", "intercepts"), se=None)
+    assert refit.item_parameters["a"].mean() == pytest.approx(fit.item_parameters["a"].mean(), abs=0.2)
+
+
+def test_categories_come_back_as_they_were():
+    data = answers().drop(columns="group") * 2
+    with pytest.warns(UserWarning, match="nobody used"):
+        fit = fit_irt(data, "graded", se=None)
+    assert set(np.unique(simulate_responses(fit, 300, seed=1).responses["item1"])) == {2, 4, 6, 8}
+
+
+def test_bifactor_models_keep_their_specific_factors():
+    data = answers(n_items=6).drop(columns="group")
+    specific = {"s1": ["item1", "item2", "item3"], "s2": ["item4", "item5", "item6"]}
+    fit = fit_irt(data, "graded", structure=Bifactor(specific), se=None, quadrature=15)
+    spec = from_fitted(fit)
+    assert spec.parameters.slopes.shape == (6, 3)
+    assert np.array_equal(spec.factor_correlations, np.eye(3))
+    assert np.all(spec.parameters.slopes[:3, 2] == 0)
+
+
+def test_other_objects_are_refused():
+    with pytest.raises(ModelError, match="cannot simulate from dict"):
+        simulate_responses({}, 10)
