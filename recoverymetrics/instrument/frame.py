@@ -138,7 +138,7 @@ def read_items(
     Parameters
     ----------
     data : Responses, ItemData, DataFrame, mapping or 2-D array
-        One row per person. ``Responses`` bring their own items, group and keying.
+        One row per person. ``Responses`` bring their own items and keying.
     items : sequence of str, optional
         Item columns; by default all columns but ``group`` and ``id``.
     group : str or array-like of length n, optional

@@ -294,14 +294,14 @@ class Responses:
         """Drop the grouping, so that pooled analyses use everybody."""
         return self.with_group(None)
 
-    def item_data(self, group: GroupSpec | Literal[False] = None) -> ItemData:
+    def item_data(self, group: GroupSpec = None) -> ItemData:
         """Hand the responses to an engine.
 
         Parameters
         ----------
-        group : str, array-like, False or None
-            None uses the grouping of these responses, ``False`` none at all (everybody is kept); a column
-            name or labels use another one. ``"group"`` and the name of the own grouping mean the own one.
+        group : str or array-like, optional
+            None analyses everybody together. The name of the grouping of these responses (or ``"group"``),
+            another column, or labels analyse by group.
 
         Returns
         -------
@@ -309,8 +309,8 @@ class Responses:
             Keyed responses. Persons without a group label are left out when there is a grouping, and a
             ``DataWarning`` says how many.
         """
-        own = group is None or (isinstance(group, str) and group in self._own_names())
-        view = self if own else self.with_group(None if group is False else group)
+        own = isinstance(group, str) and group in self._own_names()
+        view = self if own else self.with_group(group)
         record = view._record
         data = ItemData(record.values, record.items, record.group, record.groups, record.ids)
         if record.group is None:
@@ -320,7 +320,7 @@ class Responses:
             return data
         warnings.warn(
             f"{int((~labelled).sum())} of {self.n} persons have no {record.group_name} label and are left out of "
-            "the analysis by group; use .ungrouped() to analyse everybody together.",
+            "the analysis by group; leave out group= to analyse everybody together.",
             DataWarning,
             stacklevel=2,
         )
