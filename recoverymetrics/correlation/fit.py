@@ -226,7 +226,7 @@ def _continuous(
         _check_variance(kept.items, values, label)
         if kind and np.isnan(values).any():
             raise OptionError("acov of continuous items needs complete rows; use missing='listwise'.")
-        ranked = _ranks(values) if method == "spearman" else values
+        ranked = rank_columns(values) if method == "spearman" else values
         moments = _fiml_group(label, ranked) if missing == "fiml" else _pearson_group(label, ranked)
         groups.append(check_definite(_with_acov(moments, ranked, kind), smooth))
     return CorrelationResult(
@@ -322,7 +322,8 @@ def _group_rows(data: ItemData) -> list[tuple[str, IntArray]]:
     return [(label, np.flatnonzero(data.group == label)) for label in data.groups]
 
 
-def _ranks(values: FloatArray) -> FloatArray:
+def rank_columns(values: FloatArray) -> FloatArray:
+    """Mid-ranks of each column; missing stays missing."""
     from scipy.stats import rankdata
 
     ranks: FloatArray = rankdata(values, axis=0, nan_policy="omit")
