@@ -486,3 +486,24 @@ def kendall_w(ratings: FloatArray) -> Concordance:
     w = float(12 * spread / largest)
     chi2 = m * (n - 1) * w
     return Concordance(w, chi2, n - 1, float(stats.chi2.sf(chi2, n - 1)), (m * w - 1) / (m - 1), n, m)
+
+
+def kendall_jackknife(ratings: FloatArray) -> float:
+    """Standard error of Kendall's W over raters; NaN with fewer than three raters.
+
+    The mean rank correlation ``(m W - 1) / (m - 1)`` averages over pairs of raters, so it is what the jackknife is
+    applied to (resampling raters with replacement would pair raters with themselves).
+    """
+    n, m = ratings.shape
+    if m < 3:
+        return float("nan")
+    ranks = stats.rankdata(ratings, axis=0)
+    ties = np.array(
+        [float(np.sum(t**3 - t)) for t in (np.unique(c, return_counts=True)[1] for c in ratings.T)]
+    )
+    sums = ranks.sum(1)[:, None] - ranks  # rank sums without each rater
+    spread = np.sum((sums - (m - 1) * (n + 1) / 2) ** 2, axis=0)
+    w = 12 * spread / ((m - 1) ** 2 * (n**3 - n) - (m - 1) * (ties.sum() - ties))
+    mean_r = ((m - 1) * w - 1) / (m - 2)
+    se = np.sqrt((m - 1) / m * np.sum((mean_r - mean_r.mean()) ** 2))
+    return float(se * (m - 1) / m)

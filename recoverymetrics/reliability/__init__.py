@@ -1,7 +1,25 @@
 """Reliability and agreement: alpha, omega, lambda, intraclass correlation, kappa, measurement error."""
 
+from recoverymetrics.reliability.agreement import (
+    cohen_kappa,
+    fleiss_kappa,
+    gwet_ac,
+    kendall_w,
+    krippendorff_alpha,
+)
 from recoverymetrics.reliability.alpha import cronbach_alpha
+from recoverymetrics.reliability.change import reliable_change
+from recoverymetrics.reliability.conditional import conditional_error
+from recoverymetrics.reliability.error_results import (
+    ConditionalError,
+    LimitsOfAgreement,
+    MeasurementError,
+    ReliableChange,
+)
 from recoverymetrics.reliability.estimate import estimate_reliability
+from recoverymetrics.reliability.guttman import guttman_lambdas, split_half
+from recoverymetrics.reliability.icc import intraclass_correlation
+from recoverymetrics.reliability.measurement_error import limits_of_agreement, measurement_error
 from recoverymetrics.reliability.omega import mcdonald_omega
 from recoverymetrics.reliability.results import CoefficientResult, ReliabilityResult
 from recoverymetrics.reliability.spec import Bootstrap
@@ -9,8 +27,24 @@ from recoverymetrics.reliability.spec import Bootstrap
 __all__ = [
     "Bootstrap",
     "CoefficientResult",
+    "ConditionalError",
+    "LimitsOfAgreement",
+    "MeasurementError",
     "ReliabilityResult",
+    "ReliableChange",
+    "cohen_kappa",
+    "conditional_error",
     "cronbach_alpha",
     "estimate_reliability",
+    "fleiss_kappa",
+    "guttman_lambdas",
+    "gwet_ac",
+    "intraclass_correlation",
+    "kendall_w",
+    "krippendorff_alpha",
+    "limits_of_agreement",
     "mcdonald_omega",
+    "measurement_error",
+    "reliable_change",
+    "split_half",
 ]

@@ -98,7 +98,7 @@ def cronbach_alpha(
     >>> import numpy as np
     >>> data = np.array([[1, 2, 1], [2, 2, 3], [3, 4, 3], [4, 4, 5], [5, 4, 5]])
     >>> round(cronbach_alpha(data).estimate, 4)
-    0.9512
+    0.9364
 
     References
     ----------

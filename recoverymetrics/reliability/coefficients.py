@@ -85,6 +85,12 @@ def lambda5(S: FloatArray) -> FloatArray:
     return np.asarray(lambda1(S) + 2 * np.sqrt(columns.max(-1)) / total(S))
 
 
+def lambda5_plus(S: FloatArray) -> FloatArray:
+    """Lambda 5 with the factor p/(p-1) on its last term."""
+    p = S.shape[-1]
+    return np.asarray(lambda1(S) + p / (p - 1) * (lambda5(S) - lambda1(S)))
+
+
 def lambda6(S: FloatArray) -> FloatArray:
     """Guttman's lambda 6, from the error variance of each item regressed on the others."""
     inverse = np.linalg.pinv(S, hermitian=True)

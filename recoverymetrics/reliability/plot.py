@@ -49,3 +49,79 @@ def forest(table: pd.DataFrame, *, ax: Axes | None, title: str, level: float) ->
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return ax
+
+
+def bland_altman(
+    mean: np.ndarray, difference: np.ndarray, limits: pd.DataFrame, names: tuple[str, str], *, ax: Axes | None
+) -> Axes:
+    """Differences against means, with bias and limits of agreement and their confidence bands."""
+    ax = _axes(ax)
+    ax.scatter(mean, difference, s=16, alpha=0.6, color="#1f4e79", linewidths=0)
+    for term, low, value, high in limits[["term", "conf_low", "estimate", "conf_high"]].itertuples(
+        index=False
+    ):
+        colour = "#444444" if term == "bias" else "#b2182b"
+        ax.axhline(value, color=colour, lw=1.3, ls="-" if term == "bias" else "--")
+        ax.axhspan(low, high, color=colour, alpha=0.10, lw=0)
+        ax.annotate(
+            f"{value:.2f}",
+            (1.0, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=colour,
+        )
+    ax.set_xlabel(f"mean of {names[0]} and {names[1]}")
+    ax.set_ylabel(f"{names[1]} minus {names[0]}")
+    return ax
+
+
+def change(persons: pd.DataFrame, method: str, *, ax: Axes | None) -> Axes:
+    """Scores after against before, coloured by verdict."""
+    ax = _axes(ax)
+    colours = {"improved": "#1b7837", "unchanged": "#9a9a9a", "deteriorated": "#b2182b"}
+    for verdict, colour in colours.items():
+        some = persons[persons["verdict"] == verdict]
+        ax.scatter(
+            some["before"],
+            some["after"],
+            s=18,
+            alpha=0.7,
+            linewidths=0,
+            color=colour,
+            label=f"{verdict} ({len(some)})",
+        )
+    both = persons[["before", "after"]].to_numpy(float)
+    ends = np.array([np.nanmin(both), np.nanmax(both)])
+    ax.plot(ends, ends, color="#444444", lw=1, zorder=0)
+    ax.set_xlabel("before")
+    ax.set_ylabel("after")
+    ax.set_title(f"Reliable change ({method})", loc="left", fontsize=11)
+    ax.legend(frameon=False, fontsize=9)
+    return ax
+
+
+def conditional(scores: pd.DataFrame, *, ax: Axes | None) -> Axes:
+    """Standard error of measurement against the score, one line per group."""
+    ax = _axes(ax)
+    for label, part in scores.groupby("group", sort=False):
+        ax.plot(part["score"], part["estimate"], marker="o", ms=3, lw=1.2, label=str(label))
+    if scores["group"].nunique() > 1:
+        ax.legend(frameon=False, fontsize=9)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("sum score")
+    ax.set_ylabel("standard error of measurement")
+    return ax
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_axisbelow(True)
+    ax.grid(color="#e6e6e6", linewidth=0.8)
+    return ax
