@@ -1,5 +1,12 @@
 """Measurement invariance, alignment and differential item functioning between groups."""
 
-from recoverymetrics.invariance.dif import DIFResult, FlagRule, OrdinalLogistic, detect_dif
+from recoverymetrics.invariance.dif import (
+    DIFResult,
+    FlagRule,
+    MantelHaenszel,
+    OrdinalLogistic,
+    Sibtest,
+    detect_dif,
+)
 
-__all__ = ["DIFResult", "FlagRule", "OrdinalLogistic", "detect_dif"]
+__all__ = ["DIFResult", "FlagRule", "MantelHaenszel", "OrdinalLogistic", "Sibtest", "detect_dif"]

@@ -10,15 +10,29 @@ import numpy as np
 
 from recoverymetrics.errors import EstimationWarning, OptionError
 from recoverymetrics.invariance.dif.categories import merge_sparse_categories
+from recoverymetrics.invariance.dif.classical import sweep_mantel_haenszel, sweep_sibtest
 from recoverymetrics.invariance.dif.data import DIFData, read_dif_data
 from recoverymetrics.invariance.dif.logistic import sweep_ordinal_logistic
 from recoverymetrics.invariance.dif.matching import sum_scores
 from recoverymetrics.invariance.dif.purify import Judgement, Purified, judge, purify
 from recoverymetrics.invariance.dif.result import DIFResult
-from recoverymetrics.invariance.dif.spec import Correction, FlagRule, OrdinalLogistic, check_choice
+from recoverymetrics.invariance.dif.spec import (
+    Correction,
+    FlagRule,
+    MantelHaenszel,
+    OrdinalLogistic,
+    Sibtest,
+    check_choice,
+)
+from recoverymetrics.invariance.dif.sweep import Sweep
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntoFrame
 
-METHODS: dict[str, type] = {"ordinal_logistic": OrdinalLogistic}
+Method = OrdinalLogistic | MantelHaenszel | Sibtest
+METHODS: dict[str, type] = {
+    "ordinal_logistic": OrdinalLogistic,
+    "mantel_haenszel": MantelHaenszel,
+    "sibtest": Sibtest,
+}
 DEFAULT_MINIMUM = {
     "difference": 0.10,
     "mcfadden": 0.02,
@@ -33,7 +47,7 @@ def detect_dif(
     *,
     items: Sequence[str] | None = None,
     group: GroupSpec = None,
-    method: str | OrdinalLogistic = "ordinal_logistic",
+    method: str | Method = "ordinal_logistic",
     purify: bool = True,
     reference: str | None = None,
     correction: Correction = "bh",
@@ -109,13 +123,14 @@ def detect_dif(
         scales=scales,
         drop_groups_below=drop_groups_below,
     )
-    record = merge_sparse_categories(record, spec.min_cell)
+    if isinstance(spec, OrdinalLogistic):
+        record = merge_sparse_categories(record, spec.min_cell)
+    elif rule.effect != "difference":
+        raise OptionError(f"effect={rule.effect!r} belongs to ordinal logistic regression; use 'difference'.")
     minimum = DEFAULT_MINIMUM[rule.effect] if rule.minimum is None else rule.minimum
 
     def run(anchors: BoolArray) -> Judgement:
-        sweep = sweep_ordinal_logistic(
-            record, _matching(record, anchors, spec), spec, rule, to_reference=reference is not None
-        )
+        sweep = _sweep(record, anchors, spec, rule, reference is not None)
         return judge(sweep, rule, minimum, correction)
 
     purified = _purified(run, record, purify, min_anchors, max_rounds)
@@ -148,7 +163,20 @@ def _method_name(spec: Any) -> str:
     return next(name for name, kind in METHODS.items() if isinstance(spec, kind))
 
 
-def _matching(data: DIFData, anchors: BoolArray, spec: OrdinalLogistic) -> FloatArray:
+def _sweep(data: DIFData, anchors: BoolArray, spec: Method, rule: FlagRule, to_reference: bool) -> Sweep:
+    if isinstance(spec, MantelHaenszel):
+        return sweep_mantel_haenszel(data, anchors, spec, to_reference=to_reference)
+    if isinstance(spec, Sibtest):
+        return sweep_sibtest(data, anchors, spec, to_reference=to_reference)
+    matching = _matching(data, anchors, spec)
+    return sweep_ordinal_logistic(data, matching, spec, rule, to_reference=to_reference)
+
+
+def _matching(data: DIFData, anchors: BoolArray, spec: Method) -> FloatArray:
+    if isinstance(spec, MantelHaenszel):
+        return sum_scores(data, anchors, include=spec.include_item)
+    if isinstance(spec, Sibtest):
+        return sum_scores(data, anchors, include=False)
     if isinstance(spec.matching, np.ndarray):
         return _own_matching(spec.matching, data)
     return sum_scores(data, anchors, include=spec.matching == "total")

@@ -1,7 +1,8 @@
 """Ordinal logistic regression DIF for all items at once (Zumbo 1999; Choi, Gibbons & Crane 2011).
 
 Three nested proportional-odds models per item: (1) matching variable, (2) and groups, (3) and groups by
-matching variable. All items are fitted together on tables collapsed by (matching value, group); where the
+matching variable; and a location-scale model, in which a group's discrimination differs as it does in a graded
+model (there slope and threshold distances change together, which the product in (3) cannot follow). All items are fitted together on tables collapsed by (matching value, group); where the
 matching values are all different the persons themselves are the cells.
 """
 
@@ -17,9 +18,17 @@ from recoverymetrics.invariance.dif.data import DIFData
 from recoverymetrics.invariance.dif.spec import FlagRule, OrdinalLogistic
 from recoverymetrics.invariance.dif.sweep import Sweep
 from recoverymetrics.numerics.ordinal_logistic import OrdinalLogisticFits, fit_ordinal_logistic
+from recoverymetrics.numerics.ordinal_logistic_scale import LocationScaleFits, fit_location_scale
 from recoverymetrics.typing import FloatArray, IntArray
 
-PAIRS = {"uniform": (0, 1), "nonuniform": (1, 2), "both": (0, 2)}
+PAIRS = {
+    "uniform": ("matched", "location", 1),
+    "nonuniform": ("location", "product", 1),
+    "both": ("matched", "product", 2),
+    "spread": ("location", "spread", 1),
+    "graded": ("matched", "spread", 2),
+}
+"""Each test: the smaller model, the larger one, and its df in units of (groups - 1)."""
 
 
 @dataclass(frozen=True)
@@ -67,25 +76,33 @@ def sweep_ordinal_logistic(
     Sweep
     """
     cells = tabulate(data, matching)
-    fits = fit_nested(cells, len(data.groups), spec.degree)
-    tests = _tests(fits, cells, spec.degree)
-    sizes = _effect_sizes(fits)
-    contrasts = _contrasts(fits[2], cells, len(data.groups), spec.degree, to_reference)
+    n_groups = len(data.groups)
+    fits = fit_nested(cells, n_groups, spec.degree)
+    spread = fit_spread(cells, n_groups, spec.degree, fits[1])
+    tests = _tests(fits, spread, cells)
+    sizes = _effect_sizes(fits, spread)
+    curves = _graded_curves(spread, n_groups, spec.degree)
+    if spec.test != "graded":
+        curves = _product_curves(fits[2], n_groups, spec.degree)
+    contrasts = _contrasts(curves, cells, to_reference)
     largest = np.nanmax(np.abs(contrasts["unsigned_difference"]), axis=1)
-    statistic = _wald(fits, len(data.groups), spec) if spec.statistic == "wald" else tests[spec.test][0]
-    df = tests[spec.test][1]
+    statistic, df, p_value = tests[spec.test]
+    if spec.statistic == "wald":
+        statistic = _wald(fits, spread, n_groups, spec)
+        p_value = chi2.sf(statistic, df)
+    names = ("statistic", "df", "p_value")
     columns = {
-        f"{name}_{kind}": value
-        for name, test in tests.items()
-        for kind, value in zip(("statistic", "df", "p_value"), test, strict=True)
+        f"{test}_{name}": value
+        for test, values in tests.items()
+        for name, value in zip(names, values, strict=True)
     }
     return Sweep(
         statistic=statistic,
         df=df,
-        p_value=chi2.sf(statistic, df),
+        p_value=p_value,
         effect=largest if rule.effect == "difference" else sizes[_size_name(rule.effect, spec.test)],
         n=fits[0].n,
-        converged=fits[0].converged & fits[1].converged & fits[2].converged,
+        converged=fits[0].converged & fits[1].converged & fits[2].converged & spread.converged,
         columns={**columns, **sizes, "largest_difference": largest},
         contrasts=contrasts,
     )
@@ -140,27 +157,37 @@ def fit_nested(
     return one, two, fit_ordinal_logistic(x, cells.counts, start=two)
 
 
+def fit_spread(cells: Cells, n_groups: int, degree: int, uniform: OrdinalLogisticFits) -> LocationScaleFits:
+    """Fit the location-scale model: groups differ in location and in spread, as in a graded model."""
+    x = design_matrix(cells.matching, cells.group, n_groups, degree)[..., : degree + n_groups - 1]
+    return fit_location_scale(x, cells.group, cells.counts, uniform)
+
+
 def _tests(
-    fits: tuple[OrdinalLogisticFits, ...], cells: Cells, degree: int
+    fits: tuple[OrdinalLogisticFits, ...], spread: LocationScaleFits, cells: Cells
 ) -> dict[str, tuple[FloatArray, FloatArray, FloatArray]]:
     """Likelihood-ratio statistic, df and p value of each hypothesis; groups without answers do not count."""
     per_cell = cells.counts.sum(axis=2)
     present = np.stack([per_cell[:, cells.group == g].sum(axis=1) > 0 for g in np.unique(cells.group)])
     extra = np.maximum(present.sum(axis=0) - 1, 1).astype(float)
-    ranks = (0 * extra, extra, 2 * extra)
+    loglik = {"matched": fits[0].loglik, "location": fits[1].loglik}
+    loglik |= {"product": fits[2].loglik, "spread": spread.loglik}
     tests = {}
-    for name, (small, large) in PAIRS.items():
-        statistic = np.maximum(2.0 * (fits[large].loglik - fits[small].loglik), 0.0)
-        df = ranks[large] - ranks[small]
-        tests[name] = (statistic, df, chi2.sf(statistic, df))
+    for name, (small, large, times) in PAIRS.items():
+        statistic = np.maximum(2.0 * (loglik[large] - loglik[small]), 0.0)
+        tests[name] = (statistic, times * extra, chi2.sf(statistic, times * extra))
     return tests
 
 
-def _wald(fits: tuple[OrdinalLogisticFits, ...], n_groups: int, spec: OrdinalLogistic) -> FloatArray:
-    first = spec.degree
-    fit = fits[1] if spec.test == "uniform" else fits[2]
-    if spec.test == "nonuniform":
-        first += n_groups - 1
+def _wald(
+    fits: tuple[OrdinalLogisticFits, ...], spread: LocationScaleFits, n_groups: int, spec: OrdinalLogistic
+) -> FloatArray:
+    first = spec.degree + (n_groups - 1 if spec.test in ("nonuniform", "spread") else 0)
+    fit: OrdinalLogisticFits | LocationScaleFits = fits[2]
+    if spec.test == "uniform":
+        fit = fits[1]
+    elif spec.test in ("graded", "spread"):
+        fit = spread
     b, v = fit.coefficients[:, first:], fit.covariance[:, first:, first:]
     wald: FloatArray = np.einsum("bi,bi->b", b, np.linalg.solve(v, b[:, :, None])[:, :, 0])
     return wald
@@ -170,45 +197,98 @@ def _size_name(effect: str, test: str) -> str:
     return "beta_change" if effect == "beta_change" else f"{effect}_{test}"
 
 
-def _effect_sizes(fits: tuple[OrdinalLogisticFits, ...]) -> dict[str, FloatArray]:
+def _effect_sizes(fits: tuple[OrdinalLogisticFits, ...], spread: LocationScaleFits) -> dict[str, FloatArray]:
     """Changes in pseudo R2 and in the coefficient of the matching variable (Crane et al. 2004)."""
     null, n = fits[0].null_loglik, fits[0].n
-    mcfadden = [1.0 - fit.loglik / null for fit in fits]
-    cox_snell = [-np.expm1(2.0 / n * (null - fit.loglik)) for fit in fits]
-    nagelkerke = [r2 / -np.expm1(2.0 / n * null) for r2 in cox_snell]
+    models = ("matched", "location", "product", "spread")
+    loglik = dict(zip(models, [*(fit.loglik for fit in fits), spread.loglik], strict=True))
+    cox_snell = {model: -np.expm1(2.0 / n * (null - value)) for model, value in loglik.items()}
     sizes = {}
-    for label, r2 in (("mcfadden", mcfadden), ("nagelkerke", nagelkerke), ("cox_snell", cox_snell)):
-        for name, (small, large) in PAIRS.items():
-            sizes[f"{label}_{name}"] = r2[large] - r2[small]
+    for name, (small, large, _) in PAIRS.items():
+        sizes[f"mcfadden_{name}"] = (loglik[small] - loglik[large]) / null
+        sizes[f"cox_snell_{name}"] = cox_snell[large] - cox_snell[small]
+        sizes[f"nagelkerke_{name}"] = sizes[f"cox_snell_{name}"] / -np.expm1(2.0 / n * null)
     before, after = fits[0].coefficients[:, 0], fits[1].coefficients[:, 0]
     sizes["beta_change"] = np.abs((after - before) / before)
     return sizes
 
 
-def _contrasts(
-    full: OrdinalLogisticFits, cells: Cells, n_groups: int, degree: int, to_reference: bool
-) -> dict[str, FloatArray]:
-    """Each group against the rest (or the reference) inside the full model: Wald tests and score differences."""
-    p = full.loglik.size
+@dataclass(frozen=True)
+class Curves:
+    """Expected item scores of groups: thresholds, common slope, and each group's two departures.
+
+    Attributes
+    ----------
+    thresholds : ndarray, shape (p, K - 1)
+        Common thresholds.
+    common : ndarray, shape (p, degree)
+        Coefficients of the matching variable and its powers.
+    shift, turn : ndarray, shape (p, G)
+        Departure of the location, and of the slope (a product) or of the log spread; zero in group 0.
+    covariance : ndarray, shape (p, 2 (G - 1), 2 (G - 1))
+        Covariance of ``shift`` and ``turn`` of the groups after the first.
+    graded : bool
+        ``turn`` is a log spread.
+    """
+
+    thresholds: FloatArray
+    common: FloatArray
+    shift: FloatArray
+    turn: FloatArray
+    covariance: FloatArray
+    graded: bool
+
+    def predictor(self, matching: FloatArray, weights: FloatArray) -> FloatArray:
+        """Linear predictor (p, C, K - 1) of the average of the groups with the given weights (p, G)."""
+        alpha = np.where(np.isnan(self.thresholds), 0.0, self.thresholds)
+        main = sum(self.common[:, d, None] * matching ** (d + 1) for d in range(self.common.shape[1]))
+        shift, turn = np.sum(weights * self.shift, axis=1), np.sum(weights * self.turn, axis=1)
+        location = main + shift[:, None]
+        if self.graded:
+            spread = np.exp(turn)[:, None, None]
+            return np.asarray(spread * (alpha[:, None, :] + location[:, :, None]), dtype=float)
+        return np.asarray(alpha[:, None, :] + (location + turn[:, None] * matching)[:, :, None], dtype=float)
+
+
+def _graded_curves(spread: LocationScaleFits, n_groups: int, degree: int) -> Curves:
+    return _curves(spread, n_groups, degree, graded=True)
+
+
+def _product_curves(full: OrdinalLogisticFits, n_groups: int, degree: int) -> Curves:
+    return _curves(full, n_groups, degree, graded=False)
+
+
+def _curves(
+    fit: OrdinalLogisticFits | LocationScaleFits, n_groups: int, degree: int, *, graded: bool
+) -> Curves:
+    b = fit.coefficients
+    zero = np.zeros((b.shape[0], 1))
+    split = degree + n_groups - 1
+    return Curves(
+        thresholds=fit.thresholds,
+        common=b[:, :degree],
+        shift=np.concatenate([zero, b[:, degree:split]], axis=1),
+        turn=np.concatenate([zero, b[:, split:]], axis=1),
+        covariance=fit.covariance[:, degree:, degree:],
+        graded=graded,
+    )
+
+
+def _contrasts(curves: Curves, cells: Cells, to_reference: bool) -> dict[str, FloatArray]:
+    """Each group against the rest (or the reference): Wald tests and differences in expected item score."""
+    p, n_groups = curves.shift.shape
     per_cell = cells.counts.sum(axis=2)
     sizes = np.stack([per_cell[:, cells.group == g].sum(axis=1) for g in range(n_groups)], axis=1)
     names = (
-        "statistic",
-        "df",
-        "p_value",
-        "estimate",
-        "std_error",
-        "slope_difference",
-        "signed_difference",
-        "unsigned_difference",
-        "n",
-    )
+        "statistic", "df", "p_value", "estimate", "std_error", "slope_difference", "signed_difference",
+        "unsigned_difference", "n",
+    )  # fmt: skip
     out = {name: np.full((p, n_groups), np.nan) for name in names}
     out["n"] = sizes
     for g in range(1 if to_reference else 0, n_groups):
         weights = _comparison(sizes, g, to_reference)
-        _fill_wald(out, full, weights, g, degree)
-        signed, unsigned = _score_difference(full, cells, weights, g, n_groups, degree)
+        _fill_wald(out, curves, weights, g)
+        signed, unsigned = _score_difference(curves, cells, weights, g)
         out["signed_difference"][:, g], out["unsigned_difference"][:, g] = signed, unsigned
     return out
 
@@ -224,20 +304,17 @@ def _comparison(sizes: FloatArray, g: int, to_reference: bool) -> FloatArray:
     return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)
 
 
-def _fill_wald(
-    out: dict[str, FloatArray], full: OrdinalLogisticFits, weights: FloatArray, g: int, degree: int
-) -> None:
+def _fill_wald(out: dict[str, FloatArray], curves: Curves, weights: FloatArray, g: int) -> None:
     n_groups = weights.shape[1]
     contrast = -weights
     contrast[:, g] += 1.0
-    contrast = contrast[:, 1:]
-    first, second = slice(degree, degree + n_groups - 1), slice(degree + n_groups - 1, None)
-    b, v = full.coefficients, full.covariance
-    estimate = np.stack([np.sum(contrast * b[:, part], axis=1) for part in (first, second)], axis=1)
-    covariance = np.empty((b.shape[0], 2, 2))
-    for i, rows in enumerate((first, second)):
-        for j, columns in enumerate((first, second)):
-            covariance[:, i, j] = np.einsum("bi,bij,bj->b", contrast, v[:, rows, columns], contrast)
+    estimate = np.stack([np.sum(contrast * part, axis=1) for part in (curves.shift, curves.turn)], axis=1)
+    halves = (slice(0, n_groups - 1), slice(n_groups - 1, None))
+    covariance = np.empty((weights.shape[0], 2, 2))
+    for i, rows in enumerate(halves):
+        for j, columns in enumerate(halves):
+            block = curves.covariance[:, rows, columns]
+            covariance[:, i, j] = np.einsum("bi,bij,bj->b", contrast[:, 1:], block, contrast[:, 1:])
     covariance += 1e-12 * np.eye(2)
     out["estimate"][:, g], out["slope_difference"][:, g] = estimate.T
     out["std_error"][:, g] = np.sqrt(covariance[:, 0, 0])
@@ -247,28 +324,23 @@ def _fill_wald(
 
 
 def _score_difference(
-    full: OrdinalLogisticFits, cells: Cells, weights: FloatArray, g: int, n_groups: int, degree: int
+    curves: Curves, cells: Cells, weights: FloatArray, g: int
 ) -> tuple[FloatArray, FloatArray]:
     """Mean signed and unsigned difference in expected item score at the group's matching values, in item SDs."""
     inside = cells.group == g
-    matching = cells.matching[..., inside]
-    b = full.coefficients
-    base = np.broadcast_to(matching, (b.shape[0], matching.shape[-1]))
-    main = sum(b[:, d, None] * base ** (d + 1) for d in range(degree))
-    shift = np.concatenate([np.zeros((b.shape[0], 1)), b[:, degree : degree + n_groups - 1]], axis=1)
-    tilt = np.concatenate([np.zeros((b.shape[0], 1)), b[:, degree + n_groups - 1 :]], axis=1)
-    own = main + shift[:, g, None] + tilt[:, g, None] * base
-    others = main + np.sum(weights * shift, axis=1)[:, None] + np.sum(weights * tilt, axis=1)[:, None] * base
-    steps, spread = _category_steps(full, cells)
-    difference = _expected_score(full.thresholds, steps, own) - _expected_score(
-        full.thresholds, steps, others
+    matching = np.broadcast_to(cells.matching[..., inside], (weights.shape[0], int(inside.sum())))
+    own = np.zeros_like(weights)
+    own[:, g] = 1.0
+    steps, spread = _category_steps(curves.thresholds, cells)
+    difference = _expected_score(steps, curves.predictor(matching, own)) - _expected_score(
+        steps, curves.predictor(matching, weights)
     )
     n = cells.counts[:, inside].sum(axis=2)
     share = n / np.maximum(n.sum(axis=1, keepdims=True), 1.0) / spread[:, None]
     return np.sum(share * difference, axis=1), np.sum(share * np.abs(difference), axis=1)
 
 
-def _category_steps(full: OrdinalLogisticFits, cells: Cells) -> tuple[FloatArray, FloatArray]:
+def _category_steps(thresholds: FloatArray, cells: Cells) -> tuple[FloatArray, FloatArray]:
     """Score distance between neighbouring observed categories (p, K - 1) and the item's standard deviation."""
     totals = cells.counts.sum(axis=1)
     order = np.argsort(totals == 0, axis=1, kind="stable")
@@ -276,10 +348,9 @@ def _category_steps(full: OrdinalLogisticFits, cells: Cells) -> tuple[FloatArray
     n = totals.sum(axis=1, keepdims=True)
     mean = np.sum(totals * cells.values, axis=1, keepdims=True) / n
     variance = np.sum(totals * (cells.values - mean) ** 2, axis=1) / n[:, 0]
-    return np.where(np.isnan(full.thresholds), 0.0, np.diff(values, axis=1)), np.sqrt(variance)
+    return np.where(np.isnan(thresholds), 0.0, np.diff(values, axis=1)), np.sqrt(variance)
 
 
-def _expected_score(thresholds: FloatArray, steps: FloatArray, predictor: FloatArray) -> FloatArray:
-    alpha = np.where(np.isnan(thresholds), 0.0, thresholds)
-    score: FloatArray = np.einsum("bk,bck->bc", steps, expit(alpha[:, None, :] + predictor[:, :, None]))
+def _expected_score(steps: FloatArray, predictor: FloatArray) -> FloatArray:
+    score: FloatArray = np.einsum("bk,bck->bc", steps, expit(predictor))
     return score

@@ -61,8 +61,13 @@ class OrdinalLogistic:
         it, or the person parameter of a graded response model; or your own values, one per person.
     degree : int, default 1
         Polynomial degree of the matching variable.
-    test : "both", "uniform" or "nonuniform", default "both"
-        The hypothesis behind ``statistic`` and ``p_value``; all three are reported.
+    test : "graded", "both", "uniform", "nonuniform" or "spread", default "graded"
+        The hypothesis behind ``statistic`` and ``p_value``; all five are reported. ``"uniform"`` lets the
+        groups differ in location; ``"nonuniform"`` adds the product of group and matching variable, and
+        ``"both"`` tests the two together (Zumbo 1999; lordif; difR). ``"spread"`` adds the groups'
+        discriminations in the sense of the graded model, and ``"graded"`` tests location and discrimination
+        together. For two categories ``"graded"`` and ``"both"`` are the same; for more, the product has
+        next to no power against a difference in discrimination.
     statistic : "lr" or "wald", default "lr"
         Likelihood-ratio or Wald test for ``statistic``.
     min_cell : int, default 0
@@ -72,14 +77,61 @@ class OrdinalLogistic:
 
     matching: MatchingName | FloatArray = "total"
     degree: int = 1
-    test: Literal["both", "uniform", "nonuniform"] = "both"
+    test: Literal["graded", "both", "uniform", "nonuniform", "spread"] = "graded"
     statistic: Literal["lr", "wald"] = "lr"
     min_cell: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.matching, np.ndarray):
             check_choice("matching", self.matching, get_args(MatchingName))
-        check_choice("test", self.test, ("both", "uniform", "nonuniform"))
+        check_choice("test", self.test, ("graded", "both", "uniform", "nonuniform", "spread"))
         check_choice("statistic", self.statistic, ("lr", "wald"))
         if not 1 <= self.degree <= 5:
             raise OptionError(f"degree={self.degree!r} must be an integer from 1 to 5.")
+
+
+@dataclass(frozen=True)
+class MantelHaenszel:
+    """Mantel-Haenszel DIF for any numbers of categories and groups.
+
+    Attributes
+    ----------
+    include_item : bool, default True
+        Match on the sum of the anchors with the studied item (Holland & Thayer 1988) or without it.
+    continuity : bool, default True
+        Continuity correction for two categories and two groups.
+    association : "mean_score" or "general", default "mean_score"
+        Omnibus test of differences in mean item score, or of any association of group and category.
+    n_strata : int, optional
+        Thick matching in this many strata; by default every whole score is a stratum.
+    """
+
+    include_item: bool = True
+    continuity: bool = True
+    association: Literal["mean_score", "general"] = "mean_score"
+    n_strata: int | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("association", self.association, ("mean_score", "general"))
+        if self.n_strata is not None and self.n_strata < 2:
+            raise OptionError(f"n_strata={self.n_strata!r} must be 2 or more.")
+
+
+@dataclass(frozen=True)
+class Sibtest:
+    """SIBTEST for dichotomous and polytomous items, two groups or more.
+
+    Attributes
+    ----------
+    crossing : bool, default False
+        Crossing SIBTEST, sensitive to non-uniform DIF, in the contrasts of a group with the others.
+    min_cell : int, default 5
+        A matching score counts when every group has more persons than this there.
+    """
+
+    crossing: bool = False
+    min_cell: int = 5
+
+    def __post_init__(self) -> None:
+        if self.min_cell < 1:
+            raise OptionError(f"min_cell={self.min_cell!r} must be 1 or more.")
