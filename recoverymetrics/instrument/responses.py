@@ -283,7 +283,9 @@ class Responses:
         )
 
     def with_group(self, group: GroupSpec) -> Responses:
-        """Use another grouping: a column of the data or one label per person."""
+        """Use another grouping: a column of the data or one label per person; the own name keeps the own one."""
+        if isinstance(group, str) and group in self._own_names():
+            return self
         name, labels, groups, notes = read_groups(self._record.source, group, None, DEFAULT_AS_OF)
         kept = tuple(note for note in self.notes if note.kind not in ("no_group", "unknown_region"))
         return self._from_record(
@@ -309,9 +311,7 @@ class Responses:
             Keyed responses. Persons without a group label are left out when there is a grouping, and a
             ``DataWarning`` says how many.
         """
-        own = isinstance(group, str) and group in self._own_names()
-        view = self if own else self.with_group(group)
-        record = view._record
+        record = self.with_group(group)._record
         data = ItemData(record.values, record.items, record.group, record.groups, record.ids)
         if record.group is None:
             return data

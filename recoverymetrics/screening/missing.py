@@ -36,8 +36,9 @@ class LittleTest:
 def little_test(values: FloatArray, patterns: MissingPatterns, fitted: NormalMoments) -> LittleTest:
     """Compare the means of the missing-data patterns with the maximum-likelihood mean (Little 1988).
 
-    ``d2 = sum_j n_j (m_j - mu_oj)' inv(S_oj) (m_j - mu_oj)`` with ``S = n / (n - 1)`` times the
-    maximum-likelihood covariance; chi-square with ``sum_j p_j - p`` degrees of freedom under normality.
+    ``d2 = sum_j n_j (m_j - mu_oj)' inv(S_oj) (m_j - mu_oj)`` with the maximum-likelihood covariance ``S``;
+    chi-square with ``sum_j p_j - p`` degrees of freedom under normality. As in common software ``S`` is not
+    rescaled; Little's ``n / (n - 1)`` would multiply the statistic by ``(n - 1) / n``.
 
     Parameters
     ----------
@@ -53,9 +54,8 @@ def little_test(values: FloatArray, patterns: MissingPatterns, fitted: NormalMom
         reason = "no response is missing" if not patterns.missing.any() else "there is one pattern only"
         return LittleTest(np.nan, 0, np.nan, used, reason)
     means = pattern_means(values, patterns)
-    unbiased = fitted.covariance * fitted.n / (fitted.n - 1)
     alone = MissingPatterns(patterns.missing, np.arange(len(means)), np.ones(len(means), dtype=np.int64))
-    distance = mahalanobis_squared(means, alone, fitted.mean, unbiased)
+    distance = mahalanobis_squared(means, alone, fitted.mean, fitted.covariance)
     statistic = float(patterns.counts @ distance)
     df = int(answered.sum()) - values.shape[1]
     return LittleTest(statistic, df, float(chi2.sf(statistic, df)), used)

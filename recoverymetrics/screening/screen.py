@@ -128,7 +128,7 @@ def screen(
 def _as_responses(data: IntoFrame, items: Sequence[str] | None, group: GroupSpec) -> Responses:
     if isinstance(data, Responses):
         view = data if items is None else data.select(items)
-        return view if group is None or group == view.group_name else view.with_group(group)
+        return view if group is None else view.with_group(group)
     if isinstance(data, ItemData):
         chosen = data if items is None else data.select(items)
         frame = pd.DataFrame(chosen.values, columns=list(chosen.items))
