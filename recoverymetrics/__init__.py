@@ -24,8 +24,20 @@ __version__ = "0.1.0"
 _HOMES: dict[str, tuple[str, ...]] = {
     "instrument": ("Element", "ElementSet", "Item", "ItemBank", "Responses", "Scale", "who_region"),
     "io": ("load_consensus", "load_synthetic", "read_table"),
-    "consensus": ("ConsensusRule", "DelphiPanel", "compare_stakeholders"),
-    "content": ("content_validity", "map_coverage", "suggest_mapping"),
+    "consensus": (
+        "APMORule",
+        "ConsensusRule",
+        "CoreOutcomeRule",
+        "DelphiPanel",
+        "IQRRule",
+        "MeanRule",
+        "MedianRule",
+        "RandUclaRule",
+        "WithinGroups",
+        "compare_stakeholders",
+        "plan_panel_size",
+    ),
+    "content": ("content_validity", "map_coverage", "map_themes", "screen_wording", "suggest_mapping"),
     "screening": ("screen",),
     "correlation": ("correlate", "polychoric", "polyserial", "tetrachoric"),
     "efa": (

@@ -5,6 +5,8 @@ from recoverymetrics.consensus.check import ConsensusResult, check_consensus
 from recoverymetrics.consensus.group_rules import WithinGroups
 from recoverymetrics.consensus.lineage import Lineage
 from recoverymetrics.consensus.panel import DelphiPanel
+from recoverymetrics.consensus.planning import PanelPlan, plan_panel_size
+from recoverymetrics.consensus.reporting import reporting_checklist
 from recoverymetrics.consensus.rules import AllOf, AnyOf, Rule
 from recoverymetrics.consensus.sensitivity import bootstrap_consensus
 from recoverymetrics.consensus.spread_rules import IQRRule, MeanRule, MedianRule, RandUclaRule
@@ -22,6 +24,7 @@ __all__ = [
     "Lineage",
     "MeanRule",
     "MedianRule",
+    "PanelPlan",
     "RandUclaRule",
     "Rule",
     "StakeholderComparison",
@@ -30,4 +33,6 @@ __all__ = [
     "check_consensus",
     "compare_stakeholders",
     "convergence",
+    "plan_panel_size",
+    "reporting_checklist",
 ]

@@ -26,7 +26,7 @@ class CoverageResult(AbstractResult):
     elements : pandas.DataFrame
         One row per element; what :meth:`tidy` returns.
     items : pandas.DataFrame
-        One row per item: ``item``, ``text``, ``n_elements``.
+        One row per item: ``item``, ``text``, ``domain`` (the item's own, where the bank has one), ``n_elements``.
     mapping : pandas.DataFrame
         Pairs of ``item`` and ``element``.
     stakeholders : mapping
@@ -233,7 +233,7 @@ def map_coverage(
         "covered",
     ).astype(object)
     n_elements = pairs.groupby("item")["element"].size()
-    shown = item_table[["item", "text"]].copy()
+    shown = item_table[["item", "text", "domain"]].copy()
     shown["n_elements"] = shown["item"].map(n_elements).fillna(0).astype(int)
     groups = (
         _own_groups(element_table) if stakeholders is None else _given_groups(stakeholders, element_table)

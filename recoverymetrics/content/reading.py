@@ -40,7 +40,7 @@ def element_frame(elements: Any) -> pd.DataFrame:
 
 
 def item_frame(items: Any) -> pd.DataFrame:
-    """Items as a frame: ``item``, ``text``, ``element`` (tuple of ids) and whatever else is known.
+    """Items as a frame: ``item``, ``text``, ``domain``, ``element`` (tuple of ids) and whatever else is known.
 
     Parameters
     ----------
@@ -58,7 +58,10 @@ def item_frame(items: Any) -> pd.DataFrame:
     frame = _renamed(frame, ("item", "item_id"), "item", "items")
     if "text" not in frame.columns:
         frame["text"] = None
-    frame["text"] = frame["text"].replace("", None)
+    if "domain" not in frame.columns:
+        frame["domain"] = None
+    for name in ("text", "domain"):
+        frame[name] = frame[name].astype(object).where(frame[name].notna() & (frame[name] != ""), None)
     source = next((name for name in ("element", "elements") if name in frame.columns), None)
     cells = [None] * len(frame) if source is None else list(frame[source])
     frame["element"] = pd.Series([split_ids(cell) for cell in cells], index=frame.index, dtype=object)
