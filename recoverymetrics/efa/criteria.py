@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -99,9 +100,10 @@ class CrawfordFerguson(RotationCriterion):
 
 @dataclass(frozen=True)
 class Varimax(RotationCriterion):
-    """Varimax (Kaiser 1958): maximal variance of the squared loadings within factors."""
+    """Varimax (Kaiser 1958): maximal variance of the squared loadings within factors, rows normalised."""
 
     oblique: bool = False
+    normalize: bool = True
 
     def evaluate(self, L: FloatArray) -> ValueGradient:
         """Minus a quarter of the summed variances."""
@@ -297,10 +299,21 @@ class Promax(RotationCriterion):
     """Promax (Hendrickson & White 1964): varimax, its loadings to a power, a least-squares fit to these.
 
     Closed form after varimax: there is no criterion to minimise.
+
+    Parameters
+    ----------
+    normalize : bool, default True
+        Kaiser's normalisation in the varimax step.
+    power : float, default 4
+        Exponent of the target.
+    target : {"raw", "normalized", "kaiser"}, default "raw"
+        Powers of the loadings as they are; of loadings with rows of unit length (as SPSS does); or the whole fit
+        on rows of unit length, scaled back afterwards.
     """
 
     normalize: bool = True
     power: float = 4.0
+    target: Literal["raw", "normalized", "kaiser"] = "raw"
 
     def evaluate(self, L: FloatArray) -> ValueGradient:
         """Promax has no criterion."""

@@ -106,9 +106,9 @@ def extract_least_squares(R: FloatArray, n_factors: int, weights: FloatArray | N
 
 
 def extract_weighted_least_squares(R: FloatArray, n_factors: int) -> Extraction:
-    """Least squares with each residual weighted by the reciprocal unique variances of its two items.
+    """Least squares with each residual weighted by ``1 - SMC`` of its two items.
 
-    The weights are ``diag(R^-1)``, reciprocals of the residual variances of each item given all others.
+    Items that share little with the others weigh more.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def extract_weighted_least_squares(R: FloatArray, n_factors: int) -> Extraction:
     -------
     Extraction
     """
-    return extract_least_squares(R, n_factors, np.diag(np.linalg.pinv(R, hermitian=True)))
+    return extract_least_squares(R, n_factors, 1.0 - squared_multiple_correlations(R))
 
 
 def extract_maximum_likelihood(R: FloatArray, n_factors: int) -> Extraction:

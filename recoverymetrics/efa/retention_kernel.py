@@ -213,22 +213,21 @@ def very_simple_structure(R: FloatArray, max_factors: int, *, complexity: int = 
     -------
     Rule
         ``curve`` holds the fit for 1, 2, ... factors: how well loadings with all but the ``complexity`` largest
-        of each item set to zero reproduce the correlations.
+        of each item set to zero reproduce the correlation matrix, diagonal included.
     """
     from recoverymetrics.efa.criteria import Varimax
     from recoverymetrics.efa.rotation import rotate
 
     curve = []
-    off = ~np.eye(R.shape[0], dtype=bool)
-    total = float(np.sum(R[off] ** 2))
+    total = float(np.sum(R**2))
     for k in range(1, max_factors + 1):
         if degrees_of_freedom(R.shape[0], k) < 0:
             break
-        loadings = rotate(extract.extract_least_squares(R, k).loadings, Varimax(normalize=True)).loadings
+        loadings = rotate(extract.extract_least_squares(R, k).loadings, Varimax()).loadings
         rank = np.argsort(np.argsort(-np.abs(loadings), axis=1), axis=1)
         simple = np.where(rank < complexity, loadings, 0.0)
         residual = R - simple @ simple.T
-        curve.append(1.0 - float(np.sum(residual[off] ** 2)) / total if k >= complexity else 0.0)
+        curve.append(1.0 - float(np.sum(residual**2)) / total if k >= complexity else 0.0)
     values = np.array(curve)
     note = f"best fit of loadings of complexity {complexity}"
     return Rule("vss", 1 + int(np.argmax(values)), values, 1, note)

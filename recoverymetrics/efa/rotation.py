@@ -203,11 +203,13 @@ def _retract(X: FloatArray, oblique: bool) -> FloatArray:
 def _promax(loadings: FloatArray, criterion: Promax, n_starts: int, seed: Seed) -> Rotation:
     base = rotate(loadings, Varimax(normalize=criterion.normalize), n_starts=n_starts, seed=seed)
     x = base.loadings
-    target = x * np.abs(x) ** (criterion.power - 1.0)
-    U = np.linalg.lstsq(x, target, rcond=None)[0]
+    length = np.sqrt(np.maximum(np.sum(x * x, axis=1, keepdims=True), 1e-300))
+    unit = x / length
+    powered = np.sign(x) * np.abs(x if criterion.target == "raw" else unit) ** criterion.power
+    predictor = unit if criterion.target == "kaiser" else x
+    U = np.linalg.lstsq(predictor, powered, rcond=None)[0]
     U = U * np.sqrt(np.diag(np.linalg.inv(U.T @ U)))
-    full = base.transformation @ U  # loadings = A full, so T = inv(full)'
-    T = np.linalg.inv(full).T
+    T = np.linalg.inv(base.transformation @ U).T  # loadings = A T_varimax U = A inv(T)'
     return Rotation(
         x @ U, T.T @ T, T, float("nan"), base.converged, base.n_starts, base.n_best, base.iterations
     )  # fmt: skip
