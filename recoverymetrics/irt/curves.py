@@ -11,6 +11,9 @@ from recoverymetrics.irt.calibration import Estimated, group_index
 from recoverymetrics.irt.persons import item_curves, probabilities_by_item
 from recoverymetrics.typing import FloatArray
 
+GRID: tuple[float, ...] = tuple(np.linspace(-4, 4, 81).round(10).tolist())
+"""Latent values at which curves are given by default."""
+
 
 def latent_points(est: Estimated, theta: npt.ArrayLike) -> FloatArray:
     """Read latent values as (Q, D); a vector for several factors moves the first one and holds the rest at 0."""

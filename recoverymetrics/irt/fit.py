@@ -11,12 +11,13 @@ import numpy as np
 
 from recoverymetrics.errors import DataError, EstimationWarning, ModelError
 from recoverymetrics.instrument.frame import read_items
+from recoverymetrics.irt.calibration import Calibration
 from recoverymetrics.irt.information import cross_product_information, observed_information
 from recoverymetrics.irt.layout import Layout, build_layout
 from recoverymetrics.irt.likelihood import Problem
 from recoverymetrics.irt.priors import Prior, PriorTerm
 from recoverymetrics.irt.responses import CodedResponses, code_responses, collapse
-from recoverymetrics.irt.result import Calibration, IRTResult
+from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.irt.spec import (
     IRTSpec,
     Quadrature,

@@ -7,6 +7,7 @@ cross-products of item scores (M2*), Cai & Monroe (2014) univariate category mar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -68,9 +69,10 @@ def make_features(n_categories: IntArray, kind: str) -> Features:
     owners = np.asarray(owner)
     U, owner_u = (scores, items) if kind == "m2*" else (table, owners)
     F, owner_f = (table, owners) if kind == "m2" else (scores, items)
-    i, k = np.triu_indices(owner_f.size, 1)
-    different = owner_f[i] != owner_f[k]
-    return Features(U, F, owner_u, owner_f, np.stack([i[different], k[different]], axis=1))
+    first, second = np.triu_indices(owner_f.size, 1)
+    different = owner_f[first] != owner_f[second]
+    pairs = np.stack([first[different], second[different]], axis=1)
+    return Features(U, F, owner_u, owner_f, pairs)
 
 
 def moments(features: Features, p: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -311,16 +313,14 @@ def _null_statistic(est: Estimated, kind: str) -> LimitedInformation:
         Z, w = complete_rows(est, g)
         p = np.clip((w @ Z / w.sum())[:, None], 1e-10, 1.0)
         mean, Xi = moments(features, p, np.ones(1))
-        columns = np.concatenate(
-            [np.arange(a + 1, b) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
-        )
+        columns = np.concatenate([np.arange(a + 1, b) for a, b in pairwise(offsets)])
         scores = np.zeros((1, columns.size, p.shape[0]))
         for m, c in enumerate(columns):
             base = offsets[np.searchsorted(offsets, c, side="right") - 1]
             scores[0, m, c], scores[0, m, base] = 1.0 / p[c, 0], -1.0 / p[base, 0]
         Delta = moment_derivatives(features, p, np.ones(1), scores, np.zeros((columns.size, 1)))
         value += quadratic_form(observed_moments(features, Z, w) - mean, Xi / w.sum(), Delta)
-        df += mean.size - columns.size
+        df += mean.size - int(np.linalg.matrix_rank(Delta))
         total += float(w.sum())
     return LimitedInformation(value, max(df, 0), round(total))
 

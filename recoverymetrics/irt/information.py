@@ -76,7 +76,7 @@ def complete_hessian(problem: Problem, extended: FloatArray, counts: Sequence[Co
             np.add.at(hessian, (batch.slots[:, i][:, None], batch.slots), slope)
     for g, count in enumerate(counts):
         slots = layout.latent[g]
-        for i in np.flatnonzero(slots < p):
+        for i in (int(t) for t in np.flatnonzero(slots < p)):
             sides = []
             for sign in (1.0, -1.0):
                 shifted = extended.copy()

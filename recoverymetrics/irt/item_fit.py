@@ -12,7 +12,7 @@ from recoverymetrics.irt.likelihood import log_weights
 from recoverymetrics.irt.persons import probabilities_by_item
 from recoverymetrics.irt.residuals import infit_frame
 from recoverymetrics.numerics.lord_wingersky import add_item, rest_score_distributions
-from recoverymetrics.typing import FloatArray
+from recoverymetrics.typing import BoolArray, FloatArray
 
 SMALLEST = 1.0
 """Expected count below which cells are merged."""
@@ -74,8 +74,13 @@ def _tested(statistic: float, df: int, n: float) -> tuple[float, int, float, flo
 
 
 def _free_parameters(est: Estimated, g: int, j: int) -> int:
+    """Free parameters of an item; a free latent variance stands for the slope that it replaces."""
     b, r = est.layout.place[g, j]
-    return int((est.layout.batches[b].slots[r] < est.layout.n_free).sum())
+    batch = est.layout.batches[b]
+    m = batch.factors.shape[1]
+    free = int((batch.slots[r] < est.layout.n_free).sum())
+    fixed_slope = bool((batch.slots[r, :m] >= est.layout.n_free).all())
+    return free + int(fixed_slope and est.layout.latent[g, -1] < est.layout.n_free)
 
 
 def expected_proportions(p: FloatArray, rest: FloatArray, weights: FloatArray) -> FloatArray:
@@ -95,34 +100,59 @@ def expected_proportions(p: FloatArray, rest: FloatArray, weights: FloatArray) -
 def summed_score_statistic(observed: FloatArray, proportions: FloatArray) -> tuple[float, int]:
     """Chi-square over merged cells, and the number of free cells.
 
-    The extreme scores, which leave nothing to chance, are dropped; categories are merged within a score until
-    every expected count reaches one, then scores are merged.
+    The extreme scores leave nothing to chance and are dropped; scores that rule some category out are pooled with
+    the nearest score that allows all. Then categories are merged within scores, and scores with each other where
+    that does not suffice, until every expected count reaches ``SMALLEST``.
     """
     n = observed.sum(axis=1)
-    E = proportions * n[:, None]
-    kept = slice(1, observed.shape[0] - 1)
-    tables = [
-        merge_cells(list(o), list(e)) for o, e in zip(observed[kept], E[kept], strict=True) if e.sum() > 0
-    ]
-    statistic, cells = 0.0, 0
-    for o, e in tables:
-        statistic += float(np.sum((np.asarray(o) - np.asarray(e)) ** 2 / np.asarray(e)))
-        cells += len(e) - 1
-    return statistic, cells
+    O, E = pool_incomplete(observed, proportions * n[:, None], proportions > 0)  # noqa: E741
+    filled = E.sum(axis=1) > 0
+    O, E = merge_scores(O[filled], E[filled])  # noqa: E741
+    some = E > 0
+    statistic = float(np.sum((O[some] - E[some]) ** 2 / E[some]))
+    return statistic, int(some.sum() - E.shape[0])
 
 
-def merge_cells(observed: list[float], expected: list[float]) -> tuple[list[float], list[float]]:
-    """Merge a cell with too small an expectation into its smaller neighbour until none is left."""
-    o, e = list(observed), list(expected)
-    while len(e) > 1 and min(e) < SMALLEST:
-        i = int(np.argmin(e))
-        if i == 0:
-            target = 1
-        elif i == len(e) - 1:
-            target = i - 1
+def pool_incomplete(O: FloatArray, E: FloatArray, possible: BoolArray) -> tuple[FloatArray, FloatArray]:  # noqa: E741
+    """Pool scores that rule out a category with the nearest score that allows all; drop the two extremes."""
+    whole = np.flatnonzero(possible.all(axis=1))
+    first, last = int(whole[0]), int(whole[-1])
+    O, E = O.copy(), E.copy()  # noqa: E741
+    for table in (O, E):
+        table[first] += table[1:first].sum(axis=0)
+        table[last] += table[last + 1 : -1].sum(axis=0)
+    return O[first : last + 1], E[first : last + 1]
+
+
+def merge_scores(O: FloatArray, E: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: E741
+    """Merge categories within scores; a score left with a sparse cell joins the neighbour with fewer persons."""
+    for row in range(E.shape[0]):
+        merge_categories(O[row], E[row])
+    while E.shape[0] > 1:
+        sparse = np.flatnonzero(((E > 0) & (E < SMALLEST)).any(axis=1))
+        if not sparse.size:
+            break
+        row = int(sparse[0])
+        if row in (0, E.shape[0] - 1):
+            target = 1 if row == 0 else row - 1
         else:
-            target = i - 1 if e[i - 1] <= e[i + 1] else i + 1
-        e[target] += e[i]
-        o[target] += o[i]
-        del e[i], o[i]
-    return o, e
+            target = row - 1 if O[row - 1].sum() <= O[row + 1].sum() else row + 1
+        E[target] += E[row]
+        O[target] += O[row]
+        merge_categories(O[target], E[target])
+        E, O = np.delete(E, row, axis=0), np.delete(O, row, axis=0)  # noqa: E741
+    return O, E
+
+
+def merge_categories(o: FloatArray, e: FloatArray) -> None:
+    """Merge the smallest cell with its smaller neighbour, in place, until all suffice or two are left."""
+    while True:
+        cells = np.flatnonzero(e > 0)
+        if cells.size <= 2 or e[cells].min() >= SMALLEST:
+            return
+        i = int(np.argmin(e[cells]))
+        beside = [cells[k] for k in (i - 1, i + 1) if 0 <= k < cells.size]
+        pair = sorted((int(cells[i]), int(min(beside, key=lambda c: e[c]))))
+        for table in (e, o):
+            table[pair[1]] += table[pair[0]]
+            table[pair[0]] = 0.0

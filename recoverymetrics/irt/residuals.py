@@ -13,7 +13,10 @@ from recoverymetrics.irt.calibration import Estimated
 from recoverymetrics.irt.likelihood import group_table, log_tables, log_weights
 from recoverymetrics.irt.persons import item_curves
 from recoverymetrics.irt.score_frames import score_codes
-from recoverymetrics.typing import FloatArray
+from recoverymetrics.typing import BoolArray, FloatArray, IntArray
+
+LARGEST_SPREAD = np.sqrt(2.0)
+"""Standard deviations of mean squares are capped here before they become z statistics (Linacre, Winsteps)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def expectation(est: Estimated, method: str = "eap") -> Expectation:
     return Expectation(**out)
 
 
-def _fill(out: dict[str, FloatArray], rows: FloatArray, item: int, p: FloatArray, codes: FloatArray) -> None:
+def _fill(out: dict[str, FloatArray], rows: IntArray, item: int, p: FloatArray, codes: IntArray) -> None:
     k = np.arange(p.shape[0])[:, None]
     mean = np.sum(k * p, axis=0)
     log_p = np.log(np.maximum(p, 1e-300))
@@ -84,6 +87,7 @@ def mean_squares(e: Expectation, axis: int) -> dict[str, FloatArray]:
         infit = np.nansum(squared, axis=axis) / total
         q_out = np.sqrt(np.maximum(np.nansum(e.fourth / e.variance**2, axis=axis) / n**2 - 1.0 / n, 0.0))
         q_in = np.sqrt(np.nansum(e.fourth - e.variance**2, axis=axis)) / total
+        q_out, q_in = np.minimum(q_out, LARGEST_SPREAD), np.minimum(q_in, LARGEST_SPREAD)
         return {
             "outfit": outfit,
             "outfit_z": (np.cbrt(outfit) - 1) * (3 / q_out) + q_out / 3,
@@ -113,7 +117,7 @@ def infit_frame(est: Estimated, score: str = "eap") -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def take(e: Expectation, rows: FloatArray) -> Expectation:
+def take(e: Expectation, rows: BoolArray) -> Expectation:
     """Expectation of some persons."""
     return Expectation(*(getattr(e, name)[rows] for name in Expectation.__dataclass_fields__))
 
@@ -194,8 +198,12 @@ def _table_dependence(est: Estimated, g: int, kind: str) -> pd.DataFrame:
         for b in range(a + 1, len(est.layout.items)):
             block = np.ix_(range(offsets[a], offsets[a + 1]), range(offsets[b], offsets[b + 1]))
             rows_out.append(
-                (est.layout.groups[g], est.layout.items[a], est.layout.items[b])
-                + _two_way(observed[block], expected[block], kind)
+                (
+                    est.layout.groups[g],
+                    est.layout.items[a],
+                    est.layout.items[b],
+                    *_two_way(observed[block], expected[block], kind),
+                )
             )
     columns = ["group", "item", "item_2", "statistic", "df", "p_value", "estimate", "n"]
     return pd.DataFrame(rows_out, columns=columns)

@@ -152,13 +152,15 @@ def collapse(coded: CodedResponses) -> tuple[Patterns, ...]:
         codes = coded.codes if persons.size == coded.n else coded.codes[persons]
         first, pattern = _unique_rows(codes)
         weights = np.bincount(pattern, weights=coded.weights[persons], minlength=first.size)
-        found.append(Patterns(OneHot(codes[first], coded.n_categories, weights), persons, pattern))
+        found.append(
+            Patterns(OneHot(codes[first], coded.n_categories, weights.astype(float)), persons, pattern)
+        )
     return tuple(found)
 
 
 def _unique_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
     """First row of each distinct pattern and the pattern of each row; hashed, then verified."""
-    multipliers = np.random.default_rng(20).integers(1, 2**62, codes.shape[1], dtype=np.int64) | 1
+    multipliers = 2 * np.random.default_rng(20).integers(1, 2**61, codes.shape[1], dtype=np.int64) + 1
     key = np.zeros(codes.shape[0], dtype=np.int64)
     with np.errstate(over="ignore"):
         for j in range(codes.shape[1]):
@@ -168,4 +170,4 @@ def _unique_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
         return np.arange(codes.shape[0]), np.arange(codes.shape[0])
     if not np.array_equal(codes[first][pattern], codes):
         _, first, pattern = np.unique(codes, axis=0, return_index=True, return_inverse=True)
-    return first, pattern.ravel()
+    return np.asarray(first), np.asarray(pattern).ravel()

@@ -243,21 +243,15 @@ class IRTResult(AbstractResult):
         scores.index = frame.index
         return pd.concat([frame, scores.drop(columns="group", errors="ignore")], axis=1)
 
-    def information(
-        self, theta: npt.ArrayLike = np.linspace(-4, 4, 81), group: str | None = None
-    ) -> pd.DataFrame:
+    def information(self, theta: npt.ArrayLike = curves.GRID, group: str | None = None) -> pd.DataFrame:
         """Information of items and test along theta: columns theta, one per item, test, std_error."""
         return curves.information_frame(self.estimated, theta, group)
 
-    def probabilities(
-        self, theta: npt.ArrayLike = np.linspace(-4, 4, 81), group: str | None = None
-    ) -> pd.DataFrame:
+    def probabilities(self, theta: npt.ArrayLike = curves.GRID, group: str | None = None) -> pd.DataFrame:
         """Category probabilities: columns theta, item, category, probability."""
         return curves.probability_frame(self.estimated, theta, group)
 
-    def expected_scores(
-        self, theta: npt.ArrayLike = np.linspace(-4, 4, 81), group: str | None = None
-    ) -> pd.DataFrame:
+    def expected_scores(self, theta: npt.ArrayLike = curves.GRID, group: str | None = None) -> pd.DataFrame:
         """Expected item and test scores: columns theta, one per item, test."""
         return curves.expected_scores(self.estimated, theta, group)
 

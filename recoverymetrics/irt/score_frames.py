@@ -16,7 +16,7 @@ from recoverymetrics.irt.scoring import (
     newton_scores,
     sum_score_table,
 )
-from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
+from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntoFrame
 
 
 def score_frame(
@@ -86,7 +86,7 @@ def score_codes(est: Estimated, coded: CodedResponses, kind: str) -> Scores:
 
 def _pattern_scores(est: Estimated, g: int, patterns: Patterns, kind: str) -> Scores:
     codes = patterns.responses.codes
-    nothing = (codes < 0).all(axis=1)
+    nothing: BoolArray = np.all(codes < 0, axis=1)
     if kind == "sum_eap":
         return _sum_scores(est, g, patterns, nothing)
     scores = eap_scores(est.problem, est.x, g, patterns)
@@ -103,7 +103,7 @@ def prior_score(est: Estimated, g: int) -> tuple[FloatArray, FloatArray]:
     return mean, np.sqrt(np.diag(cov))
 
 
-def _sum_scores(est: Estimated, g: int, patterns: Patterns, nothing: FloatArray) -> Scores:
+def _sum_scores(est: Estimated, g: int, patterns: Patterns, nothing: BoolArray) -> Scores:
     """EAP given the summed score; NaN where an item is missing, because the sum is then not comparable."""
     table = sum_score_table(est.problem, est.x, g)
     codes = patterns.responses.codes.astype(np.int64)
