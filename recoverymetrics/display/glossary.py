@@ -124,6 +124,7 @@ GLOSSARY: dict[str, str] = {
     "n_answered": "number of items that the person answered",
     "longstring": "longest run of equal responses before reverse keying",
     "irv": "standard deviation of the person's responses before reverse keying",
+    "autocorrelation": "largest absolute autocorrelation of the person's responses in the order of the items",
     "even_odd": "correlation over scales of even and odd halves, Spearman-Brown corrected",
     "mahalanobis": "squared Mahalanobis distance of the person's responses from the mean",
     "synonyms": "correlation within the person over pairs of psychometric synonyms",

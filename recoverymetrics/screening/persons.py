@@ -10,10 +10,22 @@ import numpy as np
 from recoverymetrics.numerics.normal_missing import NormalMoments, find_missing_patterns, mahalanobis_squared
 from recoverymetrics.typing import FloatArray, IntArray
 
+MIN_OVERLAP = 8
+"""Fewest pairs of responses behind an autocorrelation."""
+
 MIN_PAIRS = 5
 """Fewest pairs of items for a correlation over pairs."""
 
-INDICES = ("longstring", "irv", "even_odd", "mahalanobis", "synonyms", "antonyms", "person_total")
+INDICES = (
+    "longstring",
+    "irv",
+    "autocorrelation",
+    "even_odd",
+    "mahalanobis",
+    "synonyms",
+    "antonyms",
+    "person_total",
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,9 @@ class PersonIndices:
         ends no run.
     irv : ndarray
         Standard deviation of the person's responses before reverse keying (Dunn et al. 2018).
+    autocorrelation : ndarray
+        Largest absolute autocorrelation of the responses in the order of the items, over as many lags as
+        there are categories; near 1 for zigzag and repeating patterns (after Gottfried et al. 2022).
     even_odd : ndarray
         Correlation over scales of the means of even and odd items, stepped up by Spearman-Brown.
     mahalanobis : ndarray
@@ -39,6 +54,7 @@ class PersonIndices:
 
     longstring: FloatArray
     irv: FloatArray
+    autocorrelation: FloatArray
     even_odd: FloatArray
     mahalanobis: FloatArray
     synonyms: FloatArray
@@ -67,6 +83,8 @@ class IndexModel:
         Pairs of items.
     sign, offset : ndarray, shape (p,)
         Keyed response = offset + sign * raw response.
+    n_lags : int
+        Lags of the autocorrelation.
     """
 
     sums: FloatArray
@@ -77,6 +95,7 @@ class IndexModel:
     antonyms: IntArray
     sign: FloatArray
     offset: FloatArray
+    n_lags: int
 
 
 def person_indices(raw: FloatArray, model: IndexModel, *, inside: bool) -> PersonIndices:
@@ -95,6 +114,7 @@ def person_indices(raw: FloatArray, model: IndexModel, *, inside: bool) -> Perso
     return PersonIndices(
         longstring=longstring(raw),
         irv=response_variability(raw),
+        autocorrelation=largest_autocorrelation(raw, model.n_lags),
         even_odd=even_odd(model.offset + model.sign * raw, model.halves),
         mahalanobis=mahalanobis_squared(raw, patterns, model.moments.mean, model.moments.covariance),
         synonyms=pair_correlation(raw, model.synonyms),
@@ -126,6 +146,28 @@ def response_variability(raw: FloatArray) -> FloatArray:
         mean = np.where(seen, raw, 0.0).sum(axis=1) / n
         square = np.where(seen, raw - mean[:, None], 0.0) ** 2
         return np.where(n > 1, np.sqrt(square.sum(axis=1) / (n - 1)), np.nan)
+
+
+def largest_autocorrelation(raw: FloatArray, n_lags: int) -> FloatArray:
+    """Largest absolute autocorrelation of each row about its mean, over lags 1 to ``n_lags``.
+
+    A lag counts when at least ``MIN_OVERLAP`` pairs of responses are that far apart; NaN when no lag counts or
+    the row does not vary.
+    """
+    seen = ~np.isnan(raw)
+    counts = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    mean = np.where(seen, raw, 0.0).sum(axis=1, keepdims=True) / counts
+    centered = np.where(seen, raw - mean, 0.0)
+    mask = seen.astype(float)
+    largest = np.full(len(raw), -1.0)
+    for lag in range(1, min(n_lags, raw.shape[1] - MIN_OVERLAP) + 1):
+        a, b, seen_a, seen_b = centered[:, lag:], centered[:, :-lag], mask[:, lag:], mask[:, :-lag]
+        squares = np.einsum("ij,ij,ij->i", a, a, seen_b) * np.einsum("ij,ij,ij->i", b, b, seen_a)
+        pairs = np.einsum("ij,ij->i", seen_a, seen_b)
+        usable = (pairs >= MIN_OVERLAP) & (squares > 1e-12)
+        size = np.abs(np.einsum("ij,ij->i", a, b)) / np.sqrt(np.where(usable, squares, 1.0))
+        largest = np.where(usable, np.maximum(largest, size), largest)
+    return np.where(largest < 0, np.nan, np.minimum(largest, 1.0))
 
 
 def rowwise_correlation(a: FloatArray, b: FloatArray, *, least: int = 3) -> FloatArray:

@@ -62,8 +62,8 @@ class ScreeningResult(AbstractResult):
         """One row per person.
 
         Columns: ``id`` (when there is one), ``group``, ``n_answered``, ``missing``, ``longstring``, ``irv``,
-        ``even_odd``, ``mahalanobis``, ``p_value`` (of the distance, chi-square), ``synonyms``, ``antonyms``,
-        ``person_total``, ``flagged``, ``rules`` (names of the rules that flag the person).
+        ``autocorrelation``, ``even_odd``, ``mahalanobis``, ``p_value`` (of the distance, chi-square),
+        ``synonyms``, ``antonyms``, ``person_total``, ``flagged``, ``rules`` (names of the rules that hold).
         """
         return self.person_table.copy()
 

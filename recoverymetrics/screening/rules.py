@@ -24,6 +24,7 @@ Tail = Literal["high", "low"]
 TAILS: dict[str, Tail] = {
     "longstring": "high",
     "irv": "low",
+    "autocorrelation": "high",
     "even_odd": "low",
     "mahalanobis": "high",
     "synonyms": "low",

@@ -269,6 +269,7 @@ def _index_model(
         antonyms=np.argwhere(correlation < -settings.synonym),
         sign=np.where(reverse, -1.0, 1.0),
         offset=np.where(reverse, ends, 0.0),
+        n_lags=max(high - low + 1 for low, high in responses.categories.values()),
     )
 
 

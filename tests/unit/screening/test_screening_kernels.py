@@ -247,3 +247,27 @@ def test_item_rest_of_complete_data_is_the_corrected_item_total_of_standardised_
     alone = items.item_rest(values, np.array([0, 0, 1, 1, 2]))
     np.testing.assert_allclose(alone[0], np.corrcoef(values[:, 0], values[:, 1])[0, 1], rtol=1e-9)
     assert np.isnan(alone[4])
+
+
+def test_autocorrelation_row_by_row():
+    values = incomplete(n=60, p=20, share=0.1)
+    ours = persons.largest_autocorrelation(values, 5)
+    for row, found in zip(values[1:], ours[1:], strict=True):
+        d = row - np.nanmean(row)
+        sizes = []
+        for lag in range(1, 6):
+            a, b = d[lag:], d[:-lag]
+            both = ~np.isnan(a * b)
+            if both.sum() >= persons.MIN_OVERLAP:
+                sizes.append(
+                    abs((a[both] * b[both]).sum()) / np.sqrt((a[both] ** 2).sum() * (b[both] ** 2).sum())
+                )
+        np.testing.assert_allclose(found, max(sizes), rtol=1e-9)
+    assert np.isnan(ours[0])
+
+
+@pytest.mark.parametrize("cycle", [[1, 5], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 4, 3, 2]])
+def test_repeating_patterns_have_an_autocorrelation_near_one(cycle):
+    row = np.resize(np.array(cycle, dtype=float), 40)[None, :]
+    assert persons.largest_autocorrelation(row, 5)[0] > 0.95
+    assert np.isnan(persons.largest_autocorrelation(np.full((1, 40), 3.0), 5)[0])

@@ -34,15 +34,18 @@ def test_missing_answers_do_not_raise_the_false_positive_rate():
     assert screen(data.mask(missing)).flagged.mean() <= 0.02
 
 
-def test_straight_lines_and_random_answers_are_found():
+def test_straight_lines_zigzags_and_random_answers_are_found():
     data = attentive(negative=8)
     rng = np.random.default_rng(5)
     data.iloc[:30] = 3.0
     data.iloc[30:60] = rng.integers(1, 6, (30, 20))
+    zigzag = np.array([1, 2, 3, 4, 5, 4, 3, 2])
+    data.iloc[60:90] = zigzag[(np.arange(20) + rng.integers(0, 8, (30, 1))) % 8]
     result = screen(data)
     assert result.flagged[:30].mean() == 1.0
     assert result.flagged[30:60].mean() >= 0.8
-    assert result.flagged[60:].mean() <= 0.02
+    assert result.flagged[60:90].mean() == 1.0
+    assert result.flagged[90:].mean() <= 0.02
     people = result.persons()
     assert people["rules"].iloc[:30].str.contains("longstring").all()
     assert people["rules"].iloc[30:60].str.contains("mahalanobis").mean() > 0.5
@@ -131,7 +134,7 @@ def test_the_planted_careless_persons_of_the_bundled_study():
     r = rm.Responses(study.responses, items=bank.ids, reverse=bank.reverse, group="region", id="person")
     result = screen(r, scales=study.truth["dimensions"])
     planted = np.isin(r.ids, study.truth["careless_persons"])
-    assert result.flagged[planted].mean() > 0.5
+    assert result.flagged[planted].mean() > 0.9
     assert result.flagged[~planted].mean() < 0.02
     assert result.flagged_items("keying") == []
 
