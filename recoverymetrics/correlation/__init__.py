@@ -2,14 +2,17 @@
 
 from recoverymetrics.correlation.fit import correlate, polychoric, tetrachoric
 from recoverymetrics.correlation.kernel import Influence, OrdinalMoments, ordinal_moments
+from recoverymetrics.correlation.kernel_mixed import MixedMoments, mixed_moments
 from recoverymetrics.correlation.result import CorrelationResult, PolychoricResult
 
 __all__ = [
     "CorrelationResult",
     "Influence",
+    "MixedMoments",
     "OrdinalMoments",
     "PolychoricResult",
     "correlate",
+    "mixed_moments",
     "ordinal_moments",
     "polychoric",
     "tetrachoric",
