@@ -1,0 +1,274 @@
+"""Nested comparisons that pick the difference test which the estimator needs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recoverymetrics.cfa.estimate import asymptotic_covariance
+from recoverymetrics.cfa.result import CFAResult
+from recoverymetrics.cfa.statistics import chi2_tail
+from recoverymetrics.errors import ModelError, OptionError
+from recoverymetrics.numerics.sem_least_squares import LeastSquares
+from recoverymetrics.numerics.sem_normal import normal_weight
+from recoverymetrics.numerics.sem_ram import MomentMap, RamState
+from recoverymetrics.typing import FloatArray
+
+METHODS = ("auto", "standard", "satorra_bentler_2001", "satorra_bentler_2010", "satorra_2000")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference test: statistic, degrees of freedom, p value and its name."""
+
+    statistic: float
+    df: int
+    p_value: float
+    method: str
+
+
+def compare_models(*fits: Any, method: str = "auto") -> pd.DataFrame:
+    """Compare nested models, from the least restricted to the most restricted.
+
+    Parameters
+    ----------
+    *fits : CFAResult
+        Two or more models of the same persons and items. Other results that have a method ``compare_with`` are
+        handed to it.
+    method : {"auto", "standard", "satorra_bentler_2001", "satorra_bentler_2010", "satorra_2000"}
+        ``auto`` is the likelihood ratio (or plain difference) without a scaled test; Satorra and Bentler (2001),
+        or their strictly positive version (2010) where the 2001 one fails, for mean-scaled continuous
+        estimators; Satorra (2000) for ordered items and mean- and variance-adjusted tests.
+
+    Returns
+    -------
+    DataFrame
+        One row per model in order of its degrees of freedom: model, npar, df, chi2, aic, bic, cfi, rmsea, srmr,
+        delta_chi2, delta_df, delta_p, delta_cfi, delta_rmsea, delta_srmr, method.
+
+    Raises
+    ------
+    ModelError
+        Models of different data, or with equal degrees of freedom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> x = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
+    >>> loose = fit_cfa(x, "f =~ item1 + item2 + item3 + item4")
+    >>> tight = fit_cfa(x, "f =~ a*item1 + a*item2 + a*item3 + a*item4")
+    >>> compare_models(loose, tight)["delta_df"].tolist()[1]
+    3.0
+    """
+    if method not in METHODS:
+        raise OptionError(f"method={method!r} is unknown; choose from {', '.join(METHODS)}.")
+    if len(fits) < 2:
+        raise OptionError("give two or more fitted models to compare.")
+    if not all(isinstance(fit, CFAResult) for fit in fits):
+        if hasattr(fits[0], "compare_with") and len({type(fit) for fit in fits}) == 1:
+            return fits[0].compare_with(*fits[1:])
+        raise ModelError(
+            f"cannot compare {', '.join(type(fit).__name__ for fit in fits)}: give results of one kind of model."
+        )
+    order = sorted(range(len(fits)), key=lambda k: fits[k].test.df)
+    rows = [_row(fits[k], f"model {k + 1}") for k in order]
+    for above, here in pairwise(order):
+        position = order.index(here)
+        found = difference(fits[above], fits[here], method=method)
+        rows[position] |= {
+            "delta_chi2": found.statistic,
+            "delta_df": float(found.df),
+            "delta_p": found.p_value,
+            "method": found.method,
+        }
+        for name in ("cfi", "rmsea", "srmr"):
+            rows[position][f"delta_{name}"] = rows[position][name] - rows[position - 1][name]
+    columns = [
+        "model",
+        "npar",
+        "df",
+        "chi2",
+        "aic",
+        "bic",
+        "cfi",
+        "rmsea",
+        "srmr",
+        "delta_chi2",
+        "delta_df",
+        "delta_p",
+        "delta_cfi",
+        "delta_rmsea",
+        "delta_srmr",
+        "method",
+    ]
+    return pd.DataFrame(rows).reindex(columns=columns)
+
+
+def _row(fit: CFAResult, name: str) -> dict[str, Any]:
+    measures = fit.fit_measures()
+    scaled = "_scaled" if math.isfinite(fit.test.scaled) else ""
+    return {
+        "model": name,
+        "npar": fit.npar,
+        "df": fit.test.df,
+        "chi2": fit.test.chi2,
+        "aic": measures.get("aic", math.nan),
+        "bic": measures.get("bic", math.nan),
+        "cfi": measures[f"cfi{scaled}"],
+        "rmsea": measures[f"rmsea{scaled}"],
+        "srmr": measures["srmr"],
+        "method": "",
+    }
+
+
+def difference(loose: CFAResult, tight: CFAResult, *, method: str = "auto") -> Difference:
+    """Difference test of a restricted model against a less restricted one.
+
+    Parameters
+    ----------
+    loose, tight : CFAResult
+        The model with fewer and the model with more degrees of freedom.
+    method : str
+        As in `compare_models`.
+    """
+    _check_pair(loose, tight)
+    df = tight.test.df - loose.test.df
+    gap = tight.test.chi2 - loose.test.chi2
+    chosen = _choose(tight) if method == "auto" else method
+    if chosen == "standard":
+        return Difference(gap, df, chi2_tail(gap, df), chosen)
+    if chosen == "satorra_2000":
+        return _satorra_2000(loose, tight, gap, df)
+    scale = (
+        _scale_2001(loose, tight, df) if chosen == "satorra_bentler_2001" else _scale_2010(loose, tight, df)
+    )
+    if scale <= 0 and method == "auto":
+        chosen, scale = "satorra_bentler_2010", _scale_2010(loose, tight, df)
+    if scale <= 0:
+        return Difference(math.nan, df, math.nan, chosen)
+    return Difference(gap / scale, df, chi2_tail(gap / scale, df), chosen)
+
+
+def _check_pair(loose: CFAResult, tight: CFAResult) -> None:
+    if set(loose.table.observed) != set(tight.table.observed):
+        raise ModelError("the models have different items; only models of the same items are nested.")
+    if loose.groups != tight.groups or loose.sample.total != tight.sample.total:
+        raise ModelError(
+            f"the models were fitted to different persons or groups (n = {int(loose.sample.total)} and "
+            f"{int(tight.sample.total)})."
+        )
+    if loose.spec.name != tight.spec.name:
+        raise ModelError(f"the models have different estimators ({loose.spec.name} and {tight.spec.name}).")
+    if tight.test.df <= loose.test.df:
+        raise ModelError(
+            f"the models have the same degrees of freedom ({tight.test.df}); a difference test needs a restricted "
+            "and a less restricted one."
+        )
+
+
+def _choose(fit: CFAResult) -> str:
+    if fit.spec.test == "none":
+        return "standard"
+    if fit.spec.test in ("satorra_bentler", "yuan_bentler_mplus") and not fit.layout.any_ordinal:
+        return "satorra_bentler_2001"
+    return "satorra_2000"
+
+
+def _scale_of(fit: CFAResult) -> float:
+    return fit.test.scale if fit.test.df > 0 and math.isfinite(fit.test.scale) else 0.0
+
+
+def _scale_2001(loose: CFAResult, tight: CFAResult, df: int) -> float:
+    return (tight.test.df * _scale_of(tight) - loose.test.df * _scale_of(loose)) / df
+
+
+def _scale_2010(loose: CFAResult, tight: CFAResult, df: int) -> float:
+    """Satorra and Bentler (2010): the less restricted model is scaled at the restricted estimates."""
+    from recoverymetrics.cfa.inference import curvature
+
+    theta = _transfer(loose, tight)
+    found = curvature(loose.objective, theta, loose.estimate.tangent, loose.sample, loose.spec, loose.moments)
+    scale = found.trace / loose.test.df if loose.test.df > 0 else 0.0
+    return (tight.test.df * _scale_of(tight) - loose.test.df * scale) / df
+
+
+def _transfer(loose: CFAResult, tight: CFAResult) -> FloatArray:
+    """Values of the less restricted model's parameters at the restricted estimates."""
+    from recoverymetrics.cfa.standardize import row_values
+
+    values = row_values(tight.table, tight.layout, tight.theta)
+    known = {row.key: value for row, value in zip(tight.table.rows, values, strict=True)}
+    theta = loose.theta.copy()
+    for row, k in zip(loose.table.rows, loose.table.index, strict=True):
+        if k >= 0:
+            theta[k] = known.get(row.key, 0.0)
+    return theta
+
+
+def _delta(fit: CFAResult, moments: MomentMap, state: RamState, group: int) -> FloatArray:
+    """Derivatives of one group's moments along the free directions, shape (m, q)."""
+    D = fit.layout.spread(moments.jacobian(state)[group], group)
+    return D if fit.estimate.tangent is None else D @ fit.estimate.tangent
+
+
+def _satorra_2000(loose: CFAResult, tight: CFAResult, gap: float, df: int) -> Difference:
+    """Satorra (2000): the difference scaled by the moments of ``U_d Gamma``.
+
+    The restriction of the tangent space of the loose model to that of the tight one is found from their
+    derivatives of the moments, which also serves models that are not nested parameter by parameter.
+    """
+    moments = MomentMap(loose.layout, loose.moments.means)
+    own = MomentMap(tight.layout, tight.moments.means)
+    state, state_tight = loose.state, tight.state
+    order = _moment_order(loose, tight)
+    weights = _weights(loose, state)
+    gamma = (
+        loose.sample.gamma if loose.sample.gamma is not None else asymptotic_covariance(loose.sample, moments)
+    )
+    share = loose.sample.share
+    D = [_delta(loose, moments, state, g) for g in range(len(share))]
+    D_tight = [_delta(tight, own, state_tight, g)[order] for g in range(len(share))]
+    weigh = [(lambda X, W=W: W[:, None] * X) if W.ndim == 1 else (lambda X, W=W: W @ X) for W in weights]
+    P = sum(f * d.T @ w(d) for f, d, w in zip(share, D, weigh, strict=True))
+    link = np.linalg.lstsq(np.concatenate(D), np.concatenate(D_tight), rcond=None)[0]
+    A = _complement(link)
+    P_inverse = np.linalg.pinv(P, hermitian=True)
+    middle = sum(f * (w(d)).T @ G @ w(d) for f, d, w, G in zip(share, D, weigh, gamma, strict=True))
+    core = A @ P_inverse @ A.T
+    left = np.linalg.solve(core, A @ P_inverse @ middle @ P_inverse @ A.T)
+    trace, trace2 = float(np.trace(left)), float((left * left.T).sum())
+    if loose.spec.test in ("satorra_bentler", "yuan_bentler_mplus"):
+        statistic = gap / (trace / df)
+    elif loose.spec.test == "scaled_shifted":
+        a = math.sqrt(df / trace2)
+        statistic = a * gap + df - a * trace
+    else:
+        adjusted = trace**2 / trace2
+        statistic = gap / (trace / adjusted)
+        return Difference(statistic, df, chi2_tail(statistic, adjusted), "satorra_2000")
+    return Difference(statistic, df, chi2_tail(statistic, df), "satorra_2000")
+
+
+def _complement(link: FloatArray) -> FloatArray:
+    """Rows that span what the columns of ``link`` leave out."""
+    u, s, _ = np.linalg.svd(link)
+    rank = int((s > 1e-8 * s[0]).sum()) if s.size else 0
+    return u[:, rank:].T
+
+
+def _weights(fit: CFAResult, state: RamState) -> FloatArray:
+    if isinstance(fit.objective, LeastSquares):
+        return fit.objective.weights
+    return np.stack([normal_weight(fit.moments, inverse) for inverse in np.linalg.inv(state.sigma)])
+
+
+def _moment_order(loose: CFAResult, tight: CFAResult) -> Any:
+    if loose.table.observed == tight.table.observed:
+        return slice(None)
+    raise ModelError("list the items in the same order in both models, so that their moments can be matched.")

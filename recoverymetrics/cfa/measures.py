@@ -1,0 +1,127 @@
+"""All fit measures of a fitted model in one dictionary."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recoverymetrics.cfa.indices import (
+    RobustPair,
+    all_incremental,
+    hoelter,
+    likelihood_indices,
+    residual_indices,
+    rmsea_family,
+    robust_incremental,
+)
+from recoverymetrics.cfa.residuals import residual_parts
+from recoverymetrics.numerics.sem_least_squares import LeastSquares
+from recoverymetrics.numerics.sem_normal import normal_weight
+
+if TYPE_CHECKING:
+    from recoverymetrics.cfa.result import CFAResult
+
+
+def fit_measures(result: CFAResult) -> dict[str, float]:
+    """Tests, likelihood, incremental, absolute and residual indices."""
+    test, base = result.test, result.baseline_test
+    n, n_groups = result.sample.total, len(result.groups)
+    n_fit = n if result.spec.likelihood_based and not result.spec.wishart else n - n_groups
+    out: dict[str, float] = {"n": n, "npar": float(result.npar)}
+    out |= {
+        "fmin": 0.5 * test.chi2 / (n_fit if result.spec.wishart else n),
+        "chi2": test.chi2,
+        "df": float(test.df),
+        "p_value": test.p_value,
+    }
+    if math.isfinite(test.scaled):
+        out |= {
+            "chi2_scaled": test.scaled,
+            "df_scaled": test.df_scaled,
+            "p_value_scaled": test.p_scaled,
+            "scaling_factor": test.factor,
+            "shift": test.shift,
+        }
+    out |= {"chi2_baseline": base.chi2, "df_baseline": float(base.df), "p_value_baseline": base.p_value}
+    if math.isfinite(base.scaled):
+        out |= {
+            "chi2_baseline_scaled": base.scaled,
+            "df_baseline_scaled": base.df_scaled,
+            "p_value_baseline_scaled": base.p_scaled,
+            "scaling_factor_baseline": base.factor,
+        }
+    out |= all_incremental(test, base)
+    if result.spec.likelihood_based:
+        out |= likelihood_indices(result.loglik, result.npar, n)
+        out["loglik_saturated"] = result.loglik_saturated
+        if math.isfinite(result.curvature.trace_h0):
+            out["scaling_factor_h0"] = result.curvature.trace_h0 / result.npar
+            out["scaling_factor_h1"] = result.curvature.trace_h1 / (test.df + result.npar)
+    out |= rmsea_family(test.chi2, test.df, n_fit, n_groups)
+    if math.isfinite(test.scaled):
+        mean_scaled = result.spec.test in ("satorra_bentler", "yuan_bentler_mplus")
+        interval = (test.chi2, test.scale * test.df, 1.0) if mean_scaled else None
+        out |= rmsea_family(test.scaled, test.df_scaled, n_fit, n_groups, interval=interval, suffix="_scaled")
+    pair = robust_pair(result)
+    if pair is not None and test.df > 0:
+        out |= robust_incremental(pair, test.df, base.df)
+        shifted = result.spec.test == "scaled_shifted" and pair.chi2 == test.chi2
+        interval = (test.scaled, float(test.df), test.factor) if shifted else None
+        out |= rmsea_family(
+            pair.chi2, test.df, n_fit, n_groups, scale=pair.scale, interval=interval, suffix="_robust"
+        )
+    out |= residual_indices(residual_parts(result))
+    out["cn_05"] = hoelter(test.df, test.chi2, n_fit, n_groups, 0.05)
+    out["cn_01"] = hoelter(test.df, test.chi2, n_fit, n_groups, 0.01)
+    out |= _goodness(result, n_fit)
+    return out
+
+
+def robust_pair(result: CFAResult) -> RobustPair | None:
+    """What the robust indices are made of: complete data from the scaled tests, else corrected statistics."""
+    from recoverymetrics.cfa.robust_fit import categorical_pair, missing_pair
+
+    test, base = result.test, result.baseline_test
+    if result.sample.patterns is not None:
+        return missing_pair(result)
+    if result.layout.any_ordinal:
+        return categorical_pair(result) if math.isfinite(test.scaled) else None
+    if math.isfinite(test.scale) and math.isfinite(base.scale):
+        return RobustPair(test.chi2, test.scale, base.chi2, base.scale)
+    return None
+
+
+def _goodness(result: CFAResult, n: float) -> dict[str, float]:
+    """GFI, AGFI, PGFI, McDonald's index, ECVI and, for ordered items, WRMR."""
+    test, objective = result.test, result.objective
+    moments, sample = result.moments, result.sample
+    vector = moments.moments(result.state)
+    parts = residual_parts(result)
+    observed = moments.pack(sample.tau, sample.mean, parts.S)
+    top = bottom = 0.0
+    inverses = None if isinstance(objective, LeastSquares) else np.linalg.inv(result.state.sigma)
+    for g in range(len(sample.n)):
+        gap = observed[g] - vector[g]
+        if inverses is not None:
+            W = normal_weight(moments, inverses[g])
+        else:
+            unit = result.spec.discrepancy == "ULS" and not result.layout.any_ordinal
+            W = objective.weights[g]  # type: ignore[union-attr]
+            W = np.ones_like(W) if unit else W
+        weighted = (lambda v, W=W: W * v) if W.ndim == 1 else (lambda v, W=W: W @ v)
+        top += parts.share[g] * float(gap @ weighted(gap))
+        bottom += parts.share[g] * float(observed[g] @ weighted(observed[g]))
+    gfi = 1.0 - top / bottom
+    m = moments.size * len(sample.n)
+    df = test.df
+    out = {"gfi": gfi}
+    out["agfi"] = 1.0 - m / df * (1.0 - gfi) if df > 0 else math.nan
+    out["pgfi"] = df / m * gfi
+    out["mfi"] = math.exp(-0.5 * (test.chi2 - df) / n)
+    if not result.layout.any_ordinal:
+        out["ecvi"] = test.chi2 / n + 2.0 * result.npar / n
+    if isinstance(objective, LeastSquares) and result.layout.any_ordinal:
+        out["wrmr"] = math.sqrt(test.chi2 / moments.size)
+    return out

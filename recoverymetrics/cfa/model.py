@@ -1,0 +1,338 @@
+"""From syntax and roles to a parameter table, its RAM layout and starting values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recoverymetrics.cfa.equality import (
+    apply_equality,
+    check_equal,
+    freed_keys,
+    identify_means,
+    identify_variances,
+    identify_wu_estabrook,
+)
+from recoverymetrics.cfa.syntax import ParsedModel
+from recoverymetrics.cfa.table import ParameterTable, Roles, Row, TableOptions, build_rows, number_rows
+from recoverymetrics.errors import ModelError
+from recoverymetrics.numerics.sem_ram import COVARIANCE, INTERCEPT, PATH, SCALE, THRESHOLD, RamLayout
+from recoverymetrics.typing import FloatArray
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Options of the model side, as given to ``fit_cfa``."""
+
+    equal: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
+    std_lv: bool = False
+    effect_coding: bool = False
+    orthogonal: bool = False
+    mean_structure: bool = False
+    theta: bool = False
+    identification: str = "wu_estabrook"
+    free_exogenous: bool = False
+
+
+def build_table(
+    model: ParsedModel,
+    roles: Roles,
+    groups: Sequence[str],
+    thresholds: Sequence[int],
+    options: ModelOptions,
+) -> ParameterTable:
+    """Build the parameter table of a model in one or several groups.
+
+    Parameters
+    ----------
+    model : ParsedModel
+        Parsed syntax.
+    roles : Roles
+        Roles of its variables.
+    groups : sequence of str
+        Group labels.
+    thresholds : sequence of int
+        Number of thresholds of each observed variable, 0 for continuous ones.
+    options : ModelOptions
+        Equality, identification, parameterisation.
+    """
+    equal = check_equal(options.equal)
+    ladder = any(thresholds) and len(groups) > 1 and options.identification == "wu_estabrook"
+    notes: list[str] = []
+    theta = options.theta
+    if ladder and "residuals" in equal and not theta:
+        theta = True
+        notes.append("Equal residuals need the theta parameterisation, which was used.")
+    std_lv = options.std_lv or ladder
+    table_options = TableOptions(
+        tuple(groups),
+        std_lv,
+        options.orthogonal,
+        options.mean_structure,
+        theta,
+        options.free_exogenous,
+        options.effect_coding,
+    )
+    rows = build_rows(model, roles, table_options, thresholds)
+    freed = freed_keys(options.free, rows) if options.free else set()
+    if len(groups) > 1:
+        if ladder:
+            notes.extend(identify_wu_estabrook(rows, roles, equal, freed, theta=theta))
+        else:
+            identify_means(rows, roles, equal, anchored=bool({"intercepts", "thresholds"} & set(equal)))
+            if std_lv:
+                identify_variances(rows, roles, equal)
+            if any(thresholds) and "thresholds" in equal:
+                _free_scales(rows, thresholds, roles, theta=theta)
+        apply_equality(rows, roles, equal, freed)
+    index = number_rows(rows)
+    return ParameterTable(
+        tuple(rows),
+        index,
+        roles.observed,
+        roles.latent,
+        tuple(groups),
+        model.constraints,
+        roles.exogenous,
+        options.mean_structure,
+        tuple(thresholds),
+        theta,
+        tuple(notes),
+    )
+
+
+def _free_scales(rows: list[Row], thresholds: Sequence[int], roles: Roles, *, theta: bool) -> None:
+    ordered = {name for name, k in zip(roles.observed, thresholds, strict=True) if k}
+    op = "~~" if theta else "~*~"
+    for row in rows:
+        own = row.op == op and row.lhs == row.rhs and row.lhs in ordered
+        if row.group > 0 and own and row.origin != "modified":
+            row.release()
+
+
+def build_layout(table: ParameterTable, threshold_item: np.ndarray) -> RamLayout:
+    """Place the rows of the table in the matrices; all groups share the cells."""
+    position = {name: k for k, name in enumerate((*table.observed, *table.latent))}
+    ordinal = np.array([k > 0 for k in table.thresholds], dtype=bool)
+    first = np.concatenate([[0], np.cumsum(table.thresholds)])
+    cells: dict[tuple[int, int, int], int] = {}
+    entries = []
+    for number, row in enumerate(table.rows):
+        if row.origin == "derived":
+            continue
+        cell = _cell(row, position, first, ordinal, table)
+        if cell is not None:
+            entries.append((cells.setdefault(cell, len(cells)), row.group, number))
+    kind, r, c = (np.array([cell[k] for cell in cells], dtype=np.int64) for k in range(3))
+    fixed = np.zeros((len(table.groups), len(cells)))
+    fixed[:, kind == SCALE] = 1.0
+    free = np.full(fixed.shape, -1, dtype=np.int64)
+    for cell_index, group, number in entries:
+        free[group, cell_index] = table.index[number]
+        if table.index[number] < 0:
+            fixed[group, cell_index] = table.rows[number].value
+    return RamLayout(
+        len(table.observed),
+        len(position),
+        kind,
+        r,
+        c,
+        fixed,
+        free,
+        table.n_free,
+        ordinal,
+        threshold_item,
+        table.theta,
+    )
+
+
+def _cell(
+    row: Row,
+    position: dict[str, int],
+    first: np.ndarray,
+    ordinal: np.ndarray,
+    table: ParameterTable,
+) -> tuple[int, int, int] | None:
+    if row.op == "=~":
+        return PATH, position[row.rhs], position[row.lhs]
+    if row.op == "~":
+        return PATH, position[row.lhs], position[row.rhs]
+    if row.op == "~~":
+        a, b = position[row.lhs], position[row.rhs]
+        return COVARIANCE, max(a, b), min(a, b)
+    if row.op == "~1":
+        return INTERCEPT, position[row.lhs], 0
+    if row.op == "|":
+        return THRESHOLD, int(first[position[row.lhs]]) + int(row.rhs[1:]) - 1, 0
+    if row.op == "~*~" and not table.theta:
+        return SCALE, position[row.lhs], 0
+    return None
+
+
+def starting_values(
+    table: ParameterTable, covariance: FloatArray, mean: FloatArray, tau: FloatArray
+) -> FloatArray:
+    """Starting values of the free parameters from each group's moments.
+
+    Loadings come from the first principal axis of a factor's indicators, communalities estimated by the
+    largest correlation; residual variances are half the sample variance.
+    """
+    theta = np.full(table.n_free, np.nan)
+    position = {name: k for k, name in enumerate(table.observed)}
+    first = np.concatenate([[0], np.cumsum(table.thresholds)])
+    loadings = [
+        _factor_starts(table, group, covariance[group], position) for group in range(len(table.groups))
+    ]
+    for row, k in zip(table.rows, table.index, strict=True):
+        if k < 0 or not math.isnan(theta[k]):
+            continue
+        if not math.isnan(row.start):
+            theta[k] = row.start
+        else:
+            theta[k] = _start(
+                row, loadings[row.group], covariance, mean, tau, position, first, table.thresholds
+            )
+    return theta
+
+
+def _start(
+    row: Row,
+    loadings: dict[tuple[str, str], float],
+    covariance: FloatArray,
+    mean: FloatArray,
+    tau: FloatArray,
+    position: dict[str, int],
+    first: np.ndarray,
+    table_thresholds: Sequence[int],
+) -> float:
+    own = position.get(row.lhs)
+    if row.op == "=~":
+        return loadings[row.lhs, row.rhs]
+    if row.op == "~~" and row.lhs == row.rhs:
+        if own is None:
+            return loadings.get((row.lhs, ""), 0.5)
+        ordered = bool(table_thresholds[own]) if table_thresholds else False
+        return (1.0 if ordered else 0.5) * float(covariance[row.group, own, own])
+    if row.op == "~1" and own is not None:
+        return float(mean[row.group, own])
+    if row.op == "|":
+        return float(tau[row.group, first[position[row.lhs]] + int(row.rhs[1:]) - 1])
+    if row.op == "~*~":
+        return 1.0
+    return 0.0
+
+
+def _factor_starts(
+    table: ParameterTable, group: int, covariance: FloatArray, position: dict[str, int]
+) -> dict[tuple[str, str], float]:
+    """Start of each loading, and under ``(factor, "")`` of each factor's variance."""
+    found: dict[tuple[str, str], float] = {}
+    indicators: dict[str, list[Row]] = {}
+    fixed_variance = set()
+    for row in table.rows:
+        if row.group != group:
+            continue
+        if row.op == "=~":
+            indicators.setdefault(row.lhs, []).append(row)
+        if row.op == "~~" and row.lhs == row.rhs and not row.free:
+            fixed_variance.add(row.lhs)
+    used: set[str] = set()
+    for factor, rows in indicators.items():
+        again = any(r.rhs in used for r in rows)
+        used.update(r.rhs for r in rows)
+        values, variance = _axis(rows, covariance, position)
+        if again:
+            values = 0.4 * values
+            variance = 0.3 * variance
+        anchor = next((k for k, r in enumerate(rows) if not r.free and r.value), None)
+        if factor in fixed_variance:
+            variance = 1.0
+        elif anchor is not None and values[anchor] != 0:
+            ratio = rows[anchor].value / values[anchor]
+            values, variance = values * ratio, max(variance / ratio**2, 0.05)
+        found[factor, ""] = float(variance)
+        for row, value in zip(rows, values, strict=True):
+            found[factor, row.rhs] = float(value)
+    return found
+
+
+def _axis(rows: Sequence[Row], covariance: FloatArray, position: dict[str, int]) -> tuple[FloatArray, float]:
+    """Loadings of a standardised factor on its indicators, and its variance (one)."""
+    if any(row.rhs not in position for row in rows) or len(rows) < 2:
+        return np.ones(len(rows)) * 0.7, 1.0
+    where = [position[row.rhs] for row in rows]
+    block = covariance[where][:, where]
+    sd = np.sqrt(np.diagonal(block))
+    R = block / sd[:, None] / sd
+    np.fill_diagonal(R, 0.0)
+    np.fill_diagonal(R, np.abs(R).max(axis=0))
+    values, vectors = np.linalg.eigh(R)
+    axis = vectors[:, -1] * math.sqrt(max(values[-1], 0.1))
+    axis = np.clip(axis * (1.0 if axis[0] >= 0 else -1.0), -0.95, 0.95)
+    axis = np.where(np.abs(axis) < 0.1, np.where(axis < 0, -0.1, 0.1), axis)
+    return axis * sd, 1.0
+
+
+def check_variables(
+    roles: Roles, available: Iterable[str], *, ordered: Sequence[str], categories: bool
+) -> None:
+    """Refuse variables that the data do not have, and models without a factor or with a loop of names."""
+    known = set(available)
+    missing = [name for name in roles.observed if name not in known]
+    if missing:
+        names = ", ".join(repr(name) for name in missing)
+        raise ModelError(
+            f"the model uses {names}, which {'is' if len(missing) == 1 else 'are'} neither a column of the data "
+            f"nor defined by =~; the columns are {', '.join(sorted(known))}."
+        )
+    clash = [name for name in roles.latent if name in known]
+    if clash:
+        raise ModelError(
+            f"{clash[0]!r} is a latent variable of the model and also a column of the data; rename one of them."
+        )
+    strange = [name for name in ordered if name not in roles.observed]
+    if strange and categories:
+        raise ModelError(f"ordered= names {strange[0]!r}, which is not in the model.")
+
+
+def check_identified(table: ParameterTable, gram: FloatArray, n_moments: int, n_constraints: int) -> None:
+    """Refuse a model whose parameters the moments cannot tell apart, naming the parameters.
+
+    Parameters
+    ----------
+    table : ParameterTable
+        Model.
+    gram : ndarray, shape (q, q)
+        Cross-product of the derivatives of all moments (and constraints) by the free parameters.
+    n_moments : int
+        Number of sample moments.
+    n_constraints : int
+        Number of general equality constraints.
+    """
+    q = table.n_free
+    if q - n_constraints > n_moments:
+        names = table.names()
+        raise ModelError(
+            f"the model is not identified: {q - n_constraints} free parameters for {n_moments} sample moments. "
+            f"Fix or equate some of {', '.join(names[:12])}{', ...' if q > 12 else ''}."
+        )
+    scale = np.sqrt(np.diagonal(gram))
+    silent = np.flatnonzero(scale < 1e-10)
+    if silent.size:
+        listed = ", ".join(table.names()[k] for k in silent)
+        raise ModelError(f"the model is not identified: no sample moment depends on {listed}.")
+    values, vectors = np.linalg.eigh(gram / (scale[:, None] * scale))
+    null = vectors[:, values < 1e-10 * values[-1]]
+    if null.shape[1] == 0:
+        return
+    involved = np.flatnonzero(np.abs(null).max(axis=1) > 1e-4)
+    listed = ", ".join(table.names()[k] for k in involved)
+    raise ModelError(
+        f"the model is not identified: {null.shape[1]} combination{'s' if null.shape[1] > 1 else ''} of these "
+        f"parameters can change without changing the implied moments: {listed}. Fix a loading or a variance of "
+        "the factor concerned, add indicators, or equate parameters."
+    )

@@ -1,0 +1,134 @@
+"""Scoring persons with a fitted model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from recoverymetrics.cfa.scores import (
+    OrdinalModel,
+    Scores,
+    bartlett_scores,
+    ordinal_scores,
+    regression_scores,
+)
+from recoverymetrics.errors import DataError, OptionError
+from recoverymetrics.instrument.frame import read_items
+from recoverymetrics.numerics.sem_ram import PATH
+from recoverymetrics.typing import FloatArray, IntArray, IntoFrame
+
+if TYPE_CHECKING:
+    from recoverymetrics.cfa.result import CFAResult
+
+
+def score_persons(
+    result: CFAResult, data: IntoFrame | None, method: str, group: Any, *, std_error: bool
+) -> pd.DataFrame:
+    """Score the analysed rows, or new ones."""
+    ordered = result.layout.any_ordinal
+    if ordered and method in ("regression", "bartlett"):
+        raise OptionError(f"method={method!r} is for continuous items; choose 'ebm' or 'ml'.")
+    if not ordered and method in ("ebm", "ml"):
+        method = "regression" if method == "ebm" else "bartlett"
+    if data is None:
+        values = np.concatenate(result.sample.data)
+        labels = np.repeat(np.arange(len(result.groups)), [len(block) for block in result.sample.data])
+        index: Any = pd.RangeIndex(len(values))
+    else:
+        values, labels, index = _read(result, data, group)
+    k = len(result.table.latent)
+    scores, errors = np.full((len(values), k), np.nan), np.full((len(values), k), np.nan)
+    for g in range(len(result.groups)):
+        rows = np.flatnonzero((labels == g) & ~np.isnan(values).all(axis=1))
+        if rows.size:
+            found = _score_group(result, g, values[rows], method)
+            scores[rows], errors[rows] = found.values, found.std_error
+    frame = pd.DataFrame(scores, columns=list(result.table.latent), index=index)
+    if std_error:
+        for j, name in enumerate(result.table.latent):
+            frame[f"{name}_std_error"] = errors[:, j]
+    return frame
+
+
+def _read(result: CFAResult, data: IntoFrame, group: Any) -> tuple[FloatArray, IntArray, Any]:
+    several = len(result.groups) > 1
+    if several and group is None and not hasattr(data, "item_data"):
+        raise OptionError(f"the model has the groups {', '.join(result.groups)}: give group= with the data.")
+    record = read_items(data, items=list(result.table.observed), group=group if several else None)
+    index = data.index if isinstance(data, pd.DataFrame) else pd.RangeIndex(record.n)
+    if not several or record.group is None:
+        return record.values, np.zeros(record.n, dtype=np.int64), index
+    known = {label: g for g, label in enumerate(result.groups)}
+    strange = [label for label in record.groups if label not in known]
+    if strange:
+        raise DataError(
+            f"group {strange[0]!r} is not in the model; its groups are {', '.join(result.groups)}."
+        )
+    return record.values, np.array([known[label] for label in record.group], dtype=np.int64), index
+
+
+def _score_group(result: CFAResult, group: int, values: FloatArray, method: str) -> Scores:
+    layout, state = result.layout, result.state
+    if method == "regression":
+        return regression_scores(layout, state, group, values)
+    loadings, nu = _measurement(result, group)
+    if method == "bartlett":
+        if not result.moments.means:
+            nu = result.sample.mean[group]
+            found = bartlett_scores(layout, state, loadings, nu, group, values)
+            return found
+        return bartlett_scores(layout, state, loadings, nu, group, values)
+    model = _ordinal_model(result, group, loadings, nu)
+    return ordinal_scores(model, _codes(result, values), prior=method == "ebm")
+
+
+def _measurement(result: CFAResult, group: int) -> tuple[FloatArray, FloatArray]:
+    """Direct loadings (p, k) and intercepts (p,) of the observed variables."""
+    layout, p = result.layout, result.layout.n_observed
+    values = layout.values(result.theta)[group]
+    loadings = np.zeros((p, layout.n_variables - p))
+    cells = layout.cells[PATH]
+    keep = cells[(layout.row[cells] < p) & (layout.col[cells] >= p)]
+    loadings[layout.row[keep], layout.col[keep] - p] = values[keep]
+    nu = np.zeros(p)
+    where = layout.cells[2]
+    own = where[layout.row[where] < p]
+    nu[layout.row[own]] = values[own]
+    return loadings, nu
+
+
+def _ordinal_model(result: CFAResult, group: int, loadings: FloatArray, nu: FloatArray) -> OrdinalModel:
+    layout, state, p = result.layout, result.state, result.layout.n_observed
+    total = 1.0 / state.delta[group] ** 2
+    explained = np.einsum("pk,kl,pl->p", loadings, state.V[group][p:, p:], loadings)
+    residual = total - explained
+    if (residual <= 0).any():
+        raise DataError(
+            f"item {result.table.observed[int(np.argmin(residual))]!r} has a negative residual variance; persons "
+            "cannot be scored with this solution."
+        )
+    thresholds = tuple(state.tau[group][layout.threshold_item == j] for j in range(p))
+    return OrdinalModel(
+        loadings, np.sqrt(residual), nu, thresholds, state.eta[group][p:], state.V[group][p:, p:]
+    )
+
+
+def _codes(result: CFAResult, values: FloatArray) -> IntArray:
+    """Categories counted from zero in the order of the analysed sample; -1 for missing."""
+    analysed = np.concatenate(result.sample.data)
+    codes = np.full(values.shape, -1, dtype=np.int64)
+    for j, item in enumerate(result.table.observed):
+        seen = np.unique(analysed[~np.isnan(analysed[:, j]), j])
+        known = ~np.isnan(values[:, j])
+        found = np.searchsorted(seen, values[known, j])
+        inside = np.minimum(found, len(seen) - 1)
+        bad = values[known, j] != seen[inside]
+        if bad.any():
+            raise DataError(
+                f"item {item!r} has category {values[known, j][bad][0]:g}, which the model has not seen; its "
+                f"categories are {', '.join(f'{v:g}' for v in seen)}."
+            )
+        codes[known, j] = inside
+    return codes

@@ -1,0 +1,241 @@
+"""From responses to sample statistics, one group after the other, with every refusal in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recoverymetrics.correlation import ordinal_moments
+from recoverymetrics.errors import DataError
+from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.numerics.sem_normal import MissingPatterns, find_patterns
+from recoverymetrics.typing import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Statistics of ``p`` variables in ``G`` groups.
+
+    Attributes
+    ----------
+    items : tuple of str
+        Observed variables in model order.
+    groups : tuple of str
+        Group labels; ``("all",)`` without groups.
+    data : tuple of ndarray, each (n_g, p)
+        Rows used, NaN where missing.
+    n : ndarray, shape (G,)
+        Rows used per group.
+    n_dropped : int
+        Rows left out because of missing values.
+    mean : ndarray, shape (G, p)
+        Means (maximum likelihood estimates under FIML; zero for ordinal variables).
+    covariance : ndarray, shape (G, p, p)
+        Covariances with divisor n, or polychoric correlations.
+    tau : ndarray, shape (G, K)
+        Thresholds.
+    threshold_item : ndarray of int, shape (K,)
+        Item of each threshold.
+    ordinal : ndarray of bool, shape (p,)
+        Ordered variables.
+    gamma : ndarray, shape (G, m, m), or None
+        Asymptotic covariance of thresholds and correlations, times n.
+    patterns : MissingPatterns or None
+        Missing-data patterns under FIML.
+    """
+
+    items: tuple[str, ...]
+    groups: tuple[str, ...]
+    data: tuple[FloatArray, ...]
+    n: FloatArray
+    n_dropped: int
+    mean: FloatArray
+    covariance: FloatArray
+    tau: FloatArray
+    threshold_item: IntArray
+    ordinal: BoolArray
+    gamma: FloatArray | None = None
+    patterns: MissingPatterns | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> float:
+        """Rows used in all groups."""
+        return float(self.n.sum())
+
+    @property
+    def share(self) -> FloatArray:
+        """Share of each group."""
+        return self.n / self.n.sum()
+
+
+def split_groups(data: ItemData, missing: str) -> tuple[tuple[str, ...], tuple[FloatArray, ...], int]:
+    """Rows of each group: complete ones under listwise, those with any response otherwise."""
+    if missing == "listwise":
+        keep = ~np.isnan(data.values).any(axis=1)
+    else:
+        keep = ~np.isnan(data.values).all(axis=1)
+    blocks, labels = [], []
+    for label, _ in data.by_group():
+        mask = keep if data.group is None else keep & (data.group == label)
+        labels.append(label)
+        blocks.append(data.values if mask.all() else data.values[mask])
+    for label, block in zip(labels, blocks, strict=True):
+        where = "" if data.group is None else f" in group {label!r}"
+        if len(block) <= 2:
+            raise DataError(
+                f"{len(block)} of {data.n} rows are usable{where} with missing={missing!r}; use "
+                "missing='fiml' (continuous) or 'pairwise' (ordered), or fewer items."
+            )
+    return tuple(labels), tuple(blocks), int(data.n - keep.sum())
+
+
+def continuous_sample(data: ItemData, *, missing: str) -> Sample:
+    """Means and covariances of continuous variables; the saturated FIML moments are filled in later."""
+    groups, blocks, dropped = split_groups(data, missing)
+    p = data.n_items
+    n = np.array([float(len(block)) for block in blocks])
+    patterns = None
+    if missing == "fiml" and any(np.isnan(block).any() for block in blocks):
+        patterns = find_patterns(list(blocks))
+        mean = np.stack([np.nanmean(block, axis=0) for block in blocks])
+        covariance = np.stack([np.diag(np.nanvar(block, axis=0)) for block in blocks])
+        _check_coverage(data.items, groups, blocks)
+    else:
+        mean = np.stack([block.mean(axis=0) for block in blocks])
+        covariance = np.stack(
+            [_covariance(block, centre) for block, centre in zip(blocks, mean, strict=True)]
+        )
+    _check_continuous(data.items, groups, covariance, full=patterns is None)
+    empty = np.zeros((len(groups), 0))
+    none = np.zeros(0, dtype=np.int64)
+    ordinal = np.zeros(p, dtype=bool)
+    return Sample(
+        data.items, groups, blocks, n, dropped, mean, covariance, empty, none, ordinal, patterns=patterns
+    )
+
+
+def _covariance(block: FloatArray, centre: FloatArray) -> FloatArray:
+    gap = block - centre
+    return gap.T @ gap / len(block)
+
+
+def _check_coverage(items: Sequence[str], groups: Sequence[str], blocks: Sequence[FloatArray]) -> None:
+    for label, block in zip(groups, blocks, strict=True):
+        seen = (~np.isnan(block)).astype(float)
+        together = seen.T @ seen
+        bad = np.argwhere(together == 0)
+        if len(bad):
+            a, b = items[bad[0][0]], items[bad[0][1]]
+            raise DataError(
+                f"items {a!r} and {b!r} are never observed together{_in(groups, label)}; their covariance is "
+                "not identified. Leave one of them out."
+            )
+
+
+def _in(groups: Sequence[str], label: str) -> str:
+    return f" in group {label!r}" if len(groups) > 1 else ""
+
+
+def _check_continuous(
+    items: Sequence[str], groups: Sequence[str], covariance: FloatArray, *, full: bool
+) -> None:
+    for label, matrix in zip(groups, covariance, strict=True):
+        variances = np.diagonal(matrix)
+        flat = np.flatnonzero(variances <= 1e-12)
+        if flat.size:
+            raise DataError(
+                f"item {items[flat[0]]!r} has zero variance{_in(groups, label)}: everybody gave the same answer. "
+                "Leave it out."
+            )
+        if not full:
+            continue
+        sd = np.sqrt(variances)
+        R = matrix / sd[:, None] / sd
+        _check_perfect(items, groups, label, R)
+        if np.linalg.eigvalsh(R)[0] <= 1e-10:
+            raise DataError(
+                f"the sample covariance matrix is not positive definite{_in(groups, label)}: some items are "
+                "exact combinations of others, or there are fewer rows than items. Leave items out."
+            )
+
+
+def _check_perfect(items: Sequence[str], groups: Sequence[str], label: str, R: FloatArray) -> None:
+    off = np.abs(R - np.diag(np.diagonal(R)))
+    if off.max(initial=0.0) > 1.0 - 1e-8:
+        i, j = divmod(int(off.argmax()), len(off))
+        raise DataError(
+            f"items {items[i]!r} and {items[j]!r} are perfectly correlated{_in(groups, label)} (r = "
+            f"{R[i, j]:.4f}); leave one of them out."
+        )
+
+
+def ordinal_sample(data: ItemData, *, missing: str) -> Sample:
+    """Thresholds, polychoric correlations and their asymptotic covariance, group by group."""
+    categories = data.categories()
+    for item, seen in zip(data.items, categories, strict=True):
+        if len(seen) < 2:
+            raise DataError(f"item {item!r} has zero variance: {len(seen)} response category. Leave it out.")
+        if len(seen) > 30:
+            raise DataError(
+                f"item {item!r} has {len(seen)} distinct values, too many for an ordered variable; leave it out "
+                "of ordered=."
+            )
+    groups, blocks, dropped = split_groups(data, missing)
+    counts = np.array([len(seen) for seen in categories])
+    found = []
+    notes: list[str] = []
+    for label, block in zip(groups, blocks, strict=True):
+        codes = np.full(block.shape, -1, dtype=np.int64)
+        for j, seen in enumerate(categories):
+            answered = ~np.isnan(block[:, j])
+            codes[answered, j] = np.searchsorted(seen, block[answered, j])
+        _check_empty(data.items, categories, groups, label, codes)
+        moments = ordinal_moments(codes, counts, acov="full")
+        found.append(moments)
+        R = moments.correlations
+        _check_perfect(data.items, groups, label, np.where(np.abs(R) > 0.9999, np.sign(R), R))
+        if np.linalg.eigvalsh(R)[0] <= 0:
+            notes.append(
+                f"the polychoric correlation matrix is not positive definite{_in(groups, label)}; the sample "
+                "is small for these items."
+            )
+        if not moments.converged:
+            notes.append(f"some polychoric correlations did not converge{_in(groups, label)}.")
+    p = data.n_items
+    n = np.array([float(len(block)) for block in blocks])
+    return Sample(
+        data.items,
+        groups,
+        blocks,
+        n,
+        dropped,
+        np.zeros((len(groups), p)),
+        np.stack([m.correlations for m in found]),
+        np.stack([m.thresholds for m in found]),
+        np.asarray(found[0].threshold_items, dtype=np.int64),
+        np.ones(p, dtype=bool),
+        gamma=np.stack([np.asarray(m.acov) for m in found]),
+        warnings=tuple(notes),
+    )
+
+
+def _check_empty(
+    items: Sequence[str],
+    categories: Sequence[FloatArray],
+    groups: Sequence[str],
+    label: str,
+    codes: IntArray,
+) -> None:
+    for j, (item, seen) in enumerate(zip(items, categories, strict=True)):
+        present = np.bincount(codes[codes[:, j] >= 0, j], minlength=len(seen))
+        empty = np.flatnonzero(present == 0)
+        if empty.size:
+            values = ", ".join(f"{seen[k]:g}" for k in empty)
+            raise DataError(
+                f"item {item!r} has nobody in categor{'y' if empty.size == 1 else 'ies'} {values}"
+                f"{_in(groups, label)}, so its thresholds cannot be compared. Collapse categories in all groups "
+                "(an explicit, recorded step), or leave the item or the group out."
+            )

@@ -1,0 +1,183 @@
+"""Minimisation by scoring: Newton steps with an information matrix, damped, with a quasi-Newton fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from recoverymetrics.typing import FloatArray
+
+ValueGradient = Callable[[FloatArray], tuple[float, FloatArray]]
+Metric = Callable[[FloatArray], FloatArray]
+
+MAX_HALVINGS = 25
+ARMIJO = 1e-4
+NEWTON_FROM = 3
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Outcome of a minimisation.
+
+    Attributes
+    ----------
+    x : ndarray, shape (q,)
+        Last point.
+    value : float
+        Objective there.
+    gradient : ndarray, shape (q,)
+        Gradient there.
+    iterations : int
+        Number of steps.
+    converged : bool
+        The stopping rule was met.
+    message : str
+        How it ended.
+    """
+
+    x: FloatArray
+    value: float
+    gradient: FloatArray
+    iterations: int
+    converged: bool
+    message: str
+
+
+def scoring(
+    value_gradient: ValueGradient,
+    metric: Metric,
+    start: FloatArray,
+    *,
+    tolerance: float,
+    hessian: Metric | None = None,
+    max_iter: int = 150,
+    refresh: bool = True,
+) -> Minimum:
+    """Minimise by damped scoring steps, then Newton steps where the Hessian is at hand.
+
+    Parameters
+    ----------
+    value_gradient : callable
+        Objective and gradient; infinite outside its domain.
+    metric : callable
+        Positive (semi-)definite approximation of the Hessian, such as the expected information.
+    start : ndarray, shape (q,)
+        First point, inside the domain.
+    tolerance : float
+        Stop when the predicted decrease ``g' H^-1 g`` falls below it.
+    hessian : callable, optional
+        Exact Hessian, used from the third step on wherever it is positive definite.
+    max_iter : int, default 150
+        Most steps.
+    refresh : bool, default True
+        Evaluate the matrix at every step; otherwise once for each kind, with BFGS updates in between.
+
+    Returns
+    -------
+    Minimum
+    """
+    x = np.asarray(start, dtype=float)
+    value, gradient = value_gradient(x)
+    if x.size == 0:
+        return Minimum(x, value, gradient, 0, True, "nothing to estimate")
+    H = metric(x)
+    for iteration in range(1, max_iter + 1):
+        step, decrease = _step(H, gradient)
+        trial, f, g, length = _line_search(value_gradient, x, value, gradient, step)
+        done = decrease < tolerance
+        if length == 0.0:
+            if done or decrease < 1e4 * tolerance:
+                return Minimum(x, value, gradient, iteration, True, "no further decrease")
+            break
+        previous, before = x, gradient
+        x, value, gradient = trial, f, g
+        if done:
+            return Minimum(x, value, gradient, iteration, True, "the predicted decrease vanished")
+        fresh = _matrix(metric, hessian, x, iteration, refresh)
+        H = _bfgs(H, x - previous, gradient - before) if fresh is None else fresh
+    return _quasi_newton(value_gradient, metric, x, tolerance, max_iter)
+
+
+def _matrix(
+    metric: Metric, hessian: Metric | None, x: FloatArray, iteration: int, refresh: bool
+) -> FloatArray | None:
+    """Matrix of the next step; None asks for an update of the one at hand."""
+    due = iteration >= NEWTON_FROM if refresh else iteration == 2 * NEWTON_FROM
+    if hessian is not None and due:
+        exact = hessian(x)
+        try:
+            np.linalg.cholesky(exact)
+        except np.linalg.LinAlgError:
+            return metric(x) if refresh else None
+        return exact
+    return metric(x) if refresh else None
+
+
+def _step(H: FloatArray, gradient: FloatArray) -> tuple[FloatArray, float]:
+    """Scoring direction and predicted decrease; a ridge is added when the metric is singular."""
+    scale = np.maximum(np.diagonal(H), 1e-8)
+    root = np.sqrt(scale)
+    scaled = H / (root[:, None] * root)
+    ridge = 0.0
+    for _ in range(12):
+        try:
+            factor = (
+                np.linalg.cholesky(scaled + ridge * np.eye(len(H))) if ridge else np.linalg.cholesky(scaled)
+            )
+        except np.linalg.LinAlgError:
+            ridge = max(10.0 * ridge, 1e-8)
+            continue
+        half = np.linalg.solve(factor, gradient / root)
+        return -np.linalg.solve(factor.T, half) / root, float(half @ half)
+    return -gradient / scale, float(gradient @ (gradient / scale))
+
+
+def _line_search(
+    value_gradient: ValueGradient, x: FloatArray, value: float, gradient: FloatArray, step: FloatArray
+) -> tuple[FloatArray, float, FloatArray, float]:
+    """Halve the step until the objective falls; length 0 when it never does."""
+    slope = float(gradient @ step)
+    length = 1.0
+    slack = 1e-13 * max(1.0, abs(value))
+    for _ in range(MAX_HALVINGS):
+        trial = x + length * step
+        f, g = value_gradient(trial)
+        if np.isfinite(f) and f <= value + ARMIJO * length * slope + slack:
+            return trial, f, g, length
+        length *= 0.5
+    return x, value, gradient, 0.0
+
+
+def _bfgs(H: FloatArray, s: FloatArray, y: FloatArray) -> FloatArray:
+    sy = float(s @ y)
+    Hs = H @ s
+    sHs = float(s @ Hs)
+    if sy <= 1e-12 * sHs:
+        return H
+    return H + np.outer(y, y) / sy - np.outer(Hs, Hs) / sHs
+
+
+def _quasi_newton(
+    value_gradient: ValueGradient, metric: Metric, x: FloatArray, tolerance: float, max_iter: int
+) -> Minimum:
+    """BFGS from where scoring stopped; the predicted decrease decides whether it converged."""
+    found = minimize(
+        lambda z: _bounded(value_gradient, z),
+        x,
+        jac=True,
+        method="BFGS",
+        options={"gtol": 1e-10, "maxiter": 20 * max_iter},
+    )
+    value, gradient = value_gradient(found.x)
+    decrease = _step(metric(found.x), gradient)[1] if np.isfinite(value) else np.inf
+    ok = bool(decrease < 1e4 * tolerance)
+    message = "quasi-Newton steps converged" if ok else "no convergence: the gradient does not vanish"
+    return Minimum(found.x, value, gradient, int(found.nit) + max_iter, ok, message)
+
+
+def _bounded(value_gradient: ValueGradient, x: FloatArray) -> tuple[float, FloatArray]:
+    value, gradient = value_gradient(x)
+    return (value, gradient) if np.isfinite(value) else (1e10, np.zeros_like(gradient))
