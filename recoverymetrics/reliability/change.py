@@ -142,7 +142,7 @@ def _constants(scores: FloatArray, reliability: float, sd: float | None) -> _Con
         (mean[0], mean[1]),
         (spread[0], spread[1]),
         reliability,
-        float(np.corrcoef(scores.T)[0, 1]),
+        float(np.corrcoef(scores[:, 0], scores[:, 1])[0, 1]),
         float(spread[0] if sd is None else sd),
     )
 

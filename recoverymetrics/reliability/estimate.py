@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from recoverymetrics.errors import DataError, DataWarning, EstimationWarning
 from recoverymetrics.instrument import ItemData, read_items
@@ -15,6 +14,7 @@ from recoverymetrics.numerics.intervals import wald_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.alpha import alpha_row, row
+from recoverymetrics.reliability.compare import wald_equality
 from recoverymetrics.reliability.feldt import hakstian_whalen
 from recoverymetrics.reliability.groups import group_moments
 from recoverymetrics.reliability.items import item_table
@@ -169,15 +169,10 @@ def _equality(scale: str, parts: list[pd.DataFrame]) -> list[dict[str, object]]:
         *(alphas[k].to_numpy(float) for k in ("estimate", "n", "n_items"))
     )
     tests.append(_test(scale, "alpha", "Hakstian-Whalen", statistic, df, p_value))
-    for term in ("omega_total",):
-        rows = table[table["term"] == term]
-        if rows.empty:
-            continue
-        x = np.log1p(-rows["estimate"].to_numpy())
-        weight = ((1 - rows["estimate"]) / rows["std_error"]).to_numpy() ** 2
-        statistic = float(np.sum(weight * (x - np.sum(weight * x) / weight.sum()) ** 2))
-        df = len(rows) - 1
-        tests.append(_test(scale, term, "Wald", statistic, df, float(stats.chi2.sf(statistic, df))))
+    omega = table[table["term"] == "omega_total"]
+    if len(omega):
+        statistic, df, p_value = wald_equality(*(omega[k].to_numpy(float) for k in ("estimate", "std_error")))
+        tests.append(_test(scale, "omega_total", "Wald", statistic, df, p_value))
     return tests
 
 

@@ -41,7 +41,7 @@ class OneFactor:
     admissible: BoolArray
 
 
-def fit_one_factor(S: FloatArray, extraction: str = "ml") -> OneFactor:
+def fit_one_factor(S: FloatArray, extraction: str = "ml", weights: FloatArray | None = None) -> OneFactor:
     """Fit one factor to covariances of shape ``(..., p, p)``, ``p >= 3``.
 
     Parameters
@@ -51,6 +51,9 @@ def fit_one_factor(S: FloatArray, extraction: str = "ml") -> OneFactor:
     extraction : {"ml", "minres"}, default "ml"
         Normal-theory maximum likelihood (Fisher scoring), or least squares of the residual correlations
         (damped Newton). Both are fitted to correlations and scaled back, which changes nothing for ML.
+    weights : ndarray, shape (p, p), optional
+        Weights of the residual correlations for ``"minres"``; the inverse variances of polychoric correlations give
+        the diagonally weighted least squares of categorical factor analysis.
 
     Returns
     -------
@@ -60,7 +63,8 @@ def fit_one_factor(S: FloatArray, extraction: str = "ml") -> OneFactor:
     sd = np.sqrt(np.diagonal(stack, axis1=-2, axis2=-1))
     R = to_correlation(stack)
     p = S.shape[-1]
-    loadings, ok = _damped_newton(_minres, _start(R), R)
+    squares = _minres(np.ones((p, p)) if weights is None else weights)
+    loadings, ok = _damped_newton(squares, _start(R), R)
     psi = 1 - loadings**2
     if extraction == "ml":
         start = np.concatenate([loadings, np.clip(psi, 0.1, 1.0)], axis=1)
@@ -82,16 +86,27 @@ def _start(R: FloatArray) -> FloatArray:
     return np.clip(start, -0.95, 0.95)
 
 
-def _minres(x: FloatArray, R: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Half the sum of squared residual correlations below the diagonal, gradient, Hessian."""
-    p = x.shape[1]
-    eye = np.eye(p)
-    residual = (R - x[:, :, None] * x[:, None, :]) * (1 - eye)
-    value = np.sum(residual**2, axis=(1, 2)) / 4
-    gradient = -np.einsum("bij,bj->bi", residual, x)
-    sums = np.sum(x**2, axis=1)[:, None] - x**2
-    hessian = x[:, :, None] * x[:, None, :] * (1 - eye) - residual + eye * sums[:, :, None]
-    return value, gradient, hessian
+def _minres(weights: FloatArray) -> Objective:
+    """Half the weighted sum of squared residual correlations below the diagonal."""
+    p = weights.shape[0]
+    off = (weights / weights[~np.eye(p, dtype=bool)].mean()) * (1 - np.eye(p))
+
+    def objective(x: FloatArray, R: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        product = x[:, :, None] * x[:, None, :]
+        residual = off * (R - product)
+        value = np.sum(residual * (R - product), axis=(1, 2)) / 4
+        gradient = -np.einsum("bij,bj->bi", residual, x)
+        hessian = off * product - residual + np.eye(p) * (x**2 @ off)[:, :, None]
+        return value, gradient, hessian
+
+    return objective
+
+
+def least_squares_hessian(x: FloatArray, R: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Hessian of weighted minres at loadings ``x`` (p,), and the normalised weights, both (p, p)."""
+    p = x.size
+    off = (weights / weights[~np.eye(p, dtype=bool)].mean()) * (1 - np.eye(p))
+    return _minres(weights)(x[None], R[None])[2][0], off
 
 
 def _likelihood(x: FloatArray, R: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
