@@ -92,5 +92,134 @@ _ENTRIES = (
     Reference(
         "terwee2007", "Terwee CB, et al. (2007). J Clin Epidemiol 60:34-42", "10.1016/j.jclinepi.2006.03.012"
     ),
+    Reference("feldt1965", "Feldt LS (1965). Psychometrika 30:357-370", "10.1007/BF02289499"),
+    Reference("feldt1969", "Feldt LS (1969). Psychometrika 34:363-373", "10.1007/BF02289364"),
+    Reference(
+        "hakstian1976", "Hakstian AR, Whalen TE (1976). Psychometrika 41:219-231", "10.1007/BF02291840"
+    ),
+    Reference(
+        "vanzyl2000", "van Zyl JM, Neudecker H, Nel DG (2000). Psychometrika 65:271-280", "10.1007/BF02296146"
+    ),
+    Reference(
+        "duhachek2004",
+        "Duhachek A, Iacobucci D (2004). J Appl Psychol 89:792-808",
+        "10.1037/0021-9010.89.5.792",
+    ),
+    Reference(
+        "maydeu2007",
+        "Maydeu-Olivares A, Coffman DL, Hartmann WM (2007). Psychol Methods 12:157-176",
+        "10.1037/1082-989X.12.2.157",
+    ),
+    Reference("mcdonald1999", "McDonald RP (1999). Test theory: a unified treatment. Erlbaum"),
+    Reference("bentler2009", "Bentler PM (2009). Psychometrika 74:137-143", "10.1007/s11336-008-9100-1"),
+    Reference(
+        "kelley2016", "Kelley K, Pornprasertmanit S (2016). Psychol Methods 21:69-92", "10.1037/a0040086"
+    ),
+    Reference("raykov2001", "Raykov T (2001). Br J Math Stat Psychol 54:315-323", "10.1348/000711001159582"),
+    Reference("guttman1945", "Guttman L (1945). Psychometrika 10:255-282", "10.1007/BF02288892"),
+    Reference(
+        "tenberge1978", "ten Berge JMF, Zegers FE (1978). Psychometrika 43:575-579", "10.1007/BF02293815"
+    ),
+    Reference(
+        "jackson1977", "Jackson PH, Agunwamba CC (1977). Psychometrika 42:567-578", "10.1007/BF02295979"
+    ),
+    Reference(
+        "zumbo2007",
+        "Zumbo BD, Gadermann AM, Zeisser C (2007). J Mod Appl Stat Methods 6:21-29",
+        "10.22237/jmasm/1177992180",
+    ),
+    Reference(
+        "chalmers2018", "Chalmers RP (2018). Educ Psychol Meas 78:1056-1071", "10.1177/0013164417727036"
+    ),
+    Reference(
+        "greenyang2009", "Green SB, Yang Y (2009). Psychometrika 74:155-167", "10.1007/s11336-008-9099-3"
+    ),
+    Reference(
+        "zinbarg2005",
+        "Zinbarg RE, Revelle W, Yovel I, Li W (2005). Psychometrika 70:123-133",
+        "10.1007/s11336-003-0974-7",
+    ),
+    Reference("schmid1957", "Schmid J, Leiman JM (1957). Psychometrika 22:53-61", "10.1007/BF02289209"),
+    Reference("reise2012", "Reise SP (2012). Multivar Behav Res 47:667-696", "10.1080/00273171.2012.715555"),
+    Reference(
+        "fornell1981", "Fornell C, Larcker DF (1981). J Mark Res 18:39-50", "10.1177/002224378101800104"
+    ),
+    Reference(
+        "henseler2015",
+        "Henseler J, Ringle CM, Sarstedt M (2015). J Acad Mark Sci 43:115-135",
+        "10.1007/s11747-014-0403-8",
+    ),
+    Reference(
+        "roemer2021",
+        "Roemer E, Schuberth F, Henseler J (2021). Ind Manag Data Syst 121:2637-2650",
+        "10.1108/IMDS-02-2021-0082",
+    ),
+    Reference("zou2007", "Zou GY (2007). Psychol Methods 12:399-413", "10.1037/1082-989X.12.4.399"),
+    Reference("zou2013", "Zou GY (2013). Stat Methods Med Res 22:630-642", "10.1177/0962280211402548"),
+    Reference(
+        "shrout1979", "Shrout PE, Fleiss JL (1979). Psychol Bull 86:420-428", "10.1037/0033-2909.86.2.420"
+    ),
+    Reference("mcgraw1996", "McGraw KO, Wong SP (1996). Psychol Methods 1:30-46", "10.1037/1082-989X.1.1.30"),
+    Reference(
+        "tenhove2022",
+        "ten Hove D, Jorgensen TD, van der Ark LA (2022). Psychol Methods",
+        "10.1037/met0000516",
+    ),
+    Reference("cohen1960", "Cohen J (1960). Educ Psychol Meas 20:37-46", "10.1177/001316446002000104"),
+    Reference("cohen1968", "Cohen J (1968). Psychol Bull 70:213-220", "10.1037/h0026256"),
+    Reference(
+        "fleiss1969", "Fleiss JL, Cohen J, Everitt BS (1969). Psychol Bull 72:323-327", "10.1037/h0028106"
+    ),
+    Reference("fleiss1971", "Fleiss JL (1971). Psychol Bull 76:378-382", "10.1037/h0031619"),
+    Reference("gwet2008", "Gwet KL (2008). Br J Math Stat Psychol 61:29-48", "10.1348/000711006X126600"),
+    Reference("gwet2014", "Gwet KL (2014). Handbook of inter-rater reliability, 4th ed. Advanced Analytics"),
+    Reference("krippendorff2004", "Krippendorff K (2004). Content analysis, 2nd ed. Sage"),
+    Reference(
+        "kendall1939",
+        "Kendall MG, Babington Smith B (1939). Ann Math Stat 10:275-287",
+        "10.1214/aoms/1177732186",
+    ),
+    Reference(
+        "devet2006",
+        "de Vet HCW, Terwee CB, Knol DL, Bouter LM (2006). J Clin Epidemiol 59:1033-1039",
+        "10.1016/j.jclinepi.2005.10.015",
+    ),
+    Reference(
+        "blandaltman1999",
+        "Bland JM, Altman DG (1999). Stat Methods Med Res 8:135-160",
+        "10.1177/096228029900800204",
+    ),
+    Reference(
+        "blandaltman2007",
+        "Bland JM, Altman DG (2007). J Biopharm Stat 17:571-582",
+        "10.1080/10543400701329422",
+    ),
+    Reference("carkeet2015", "Carkeet A (2015). Optom Vis Sci 92:e71-e80", "10.1097/OPX.0000000000000513"),
+    Reference(
+        "jacobson1991",
+        "Jacobson NS, Truax P (1991). J Consult Clin Psychol 59:12-19",
+        "10.1037/0022-006X.59.1.12",
+    ),
+    Reference(
+        "christensen1986",
+        "Christensen L, Mendoza JL (1986). Behav Ther 17:305-308",
+        "10.1016/S0005-7894(86)80060-0",
+    ),
+    Reference(
+        "speer1992", "Speer DC (1992). J Consult Clin Psychol 60:402-408", "10.1037/0022-006X.60.3.402"
+    ),
+    Reference(
+        "hageman1999",
+        "Hageman WJJM, Arrindell WA (1999). Behav Res Ther 37:1169-1193",
+        "10.1016/S0005-7967(99)00032-7",
+    ),
+    Reference("lord1955", "Lord FM (1955). Educ Psychol Meas 15:325-336", "10.1177/001316445501500401"),
+    Reference("keats1957", "Keats JA (1957). Psychometrika 22:29-41", "10.1007/BF02289207"),
+    Reference(
+        "feldtqualls1996",
+        "Feldt LS, Qualls AL (1996). J Educ Meas 33:141-156",
+        "10.1111/j.1745-3984.1996.tb00486.x",
+    ),
+    Reference("brennan1998", "Brennan RL (1998). Appl Psychol Meas 22:307-331", "10.1177/014662169802200401"),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}
