@@ -39,3 +39,18 @@ def listing(values: Iterable[Any], *, most: int = 5) -> str:
     every = [str(value) for value in values]
     shown = ", ".join(every[:most])
     return shown if len(every) <= most else f"{shown} and {len(every) - most} more"
+
+
+def condense(notes: Iterable[Note], *, most: int = 6) -> list[str]:
+    """Messages for reading: of each kind the first ``most``, then how many more and their total."""
+    kinds: dict[str, list[Note]] = {}
+    for note in notes:
+        kinds.setdefault(note.kind, []).append(note)
+    lines = []
+    for same in kinds.values():
+        lines += [note.message for note in same[:most]]
+        if len(same) > most:
+            total = sum(note.n for note in same)
+            extra = f", {total} in all {len(same)}" if total else ""
+            lines.append(f"... and {len(same) - most} more like this{extra}.")
+    return lines

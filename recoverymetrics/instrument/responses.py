@@ -24,7 +24,7 @@ from recoverymetrics.instrument.keying import (
     resolve_categories,
     reverse_key,
 )
-from recoverymetrics.instrument.notes import Note, listing
+from recoverymetrics.instrument.notes import Note, condense, listing
 from recoverymetrics.instrument.regions import DEFAULT_AS_OF, find_regions, parse_date
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, ObjectArray
 
@@ -252,7 +252,7 @@ class Responses:
         return f"<Responses: {self.n} persons, {self.n_items} items{groups}>"
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<li>{escape(note.message)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{escape(line)}</li>" for line in condense(self.notes))
         table = self.counts().pivot_table(index="item", columns="category", values="n", sort=False)
         return f"<p>{escape(repr(self))}</p>{table.to_html(na_rep='', float_format='%.0f')}<ul>{notes}</ul>"
 
@@ -417,7 +417,7 @@ class Responses:
             f"{self.n} persons, {self.n_items} items, {missing} of {self.values.size} responses missing",
             *([f"Persons with responses by {self.group_name}:", *sizes] if sizes else []),
             f"Reversed items: {', '.join(self.reverse) or 'none'}",
-            *(f"- {note.message}" for note in self.notes),
+            *(f"- {line}" for line in condense(self.notes)),
         ]
         return "\n".join(lines)
 

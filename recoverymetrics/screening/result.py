@@ -11,6 +11,7 @@ import pandas as pd
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import Note, Responses, to_pandas
+from recoverymetrics.instrument.notes import condense
 from recoverymetrics.screening.missing import LittleTest
 from recoverymetrics.typing import IntoFrame
 
@@ -107,7 +108,7 @@ class ScreeningResult(AbstractResult):
 
     def _tables(self) -> tuple[Table, ...]:
         items = self.item_table[self.item_table["group"] == "all"].drop(columns="group")
-        notes = tuple(note.message for note in self.notes)
+        notes = tuple(condense(self.notes))
         return (
             Table("Overview", self.glance(), notes),
             Table(

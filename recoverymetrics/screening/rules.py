@@ -1,7 +1,8 @@
 """Rules that flag careless responding, with cut-offs from answers simulated under attentive responding.
 
 Each rule compares one index with a quantile of that index in answers drawn from a latent normal model that
-reproduces the sample's category shares, correlations and missing patterns. The rules share the level ``alpha``
+reproduces the sample's category shares, correlations, missing patterns, and how much the middle half of the
+persons differs in the spread of its answers (response style). The rules share the level ``alpha``
 equally (Bonferroni), so that of the persons who answer as the model says at most a share ``alpha`` is flagged.
 """
 
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtri
 
 from recoverymetrics.numerics.covariance import covariance_to_correlation
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.numerics.smoothing import smooth_correlation
-from recoverymetrics.screening.persons import IndexModel, PersonIndices, person_indices
+from recoverymetrics.screening.persons import (
+    IndexModel,
+    PersonIndices,
+    person_indices,
+    response_variability,
+)
 from recoverymetrics.typing import BoolArray, FloatArray, Seed
 
 Tail = Literal["high", "low"]
@@ -32,6 +37,9 @@ TAILS: dict[str, Tail] = {
     "person_total": "low",
 }
 _MATCHING_ROUNDS = 2
+_STYLES = np.array([0.0, 0.15, 0.3, 0.45, 0.6])
+_STYLE_DRAWS = 4000
+_STYLE_TOLERANCE = 1.15  # careless persons themselves widen the middle half; about this much when 6 % are
 
 
 @dataclass(frozen=True)
@@ -92,25 +100,28 @@ class Rule:
 
 @dataclass(frozen=True)
 class LatentModel:
-    """Latent normal model of attentive answers.
+    """Latent normal model of attentive answers by persons who use the response scale more or less widely.
 
     Attributes
     ----------
     thresholds : tuple of ndarray
-        Normal quantiles between the used categories of each item.
+        Latent cuts between the used categories of each item.
     categories : tuple of ndarray
         Used categories of each item.
     root : ndarray, shape (p, p)
         Cholesky factor of the latent correlations.
+    style : float
+        Standard deviation over persons of the logarithm of the spread of their latent answers.
     """
 
     thresholds: tuple[FloatArray, ...]
     categories: tuple[FloatArray, ...]
     root: FloatArray
+    style: float
 
-    def draw(self, normal: FloatArray) -> FloatArray:
-        """Turn independent standard normal draws, shape (m, p), into responses."""
-        latent = normal @ self.root.T
+    def draw(self, normal: FloatArray, widths: FloatArray) -> FloatArray:
+        """Turn standard normal draws, shapes (m, p) and (m,), into responses."""
+        latent = _latent(normal, widths, self.root, self.style)
         columns = [
             categories[np.searchsorted(thresholds, column)]
             for thresholds, categories, column in zip(self.thresholds, self.categories, latent.T, strict=True)
@@ -118,24 +129,49 @@ class LatentModel:
         return np.column_stack(columns)
 
 
-def fit_latent_model(raw: FloatArray, correlation: FloatArray, normal: FloatArray) -> LatentModel:
-    """Match category shares exactly and product-moment correlations by simulation.
+def fit_latent_model(
+    raw: FloatArray, correlation: FloatArray, normal: FloatArray, widths: FloatArray
+) -> LatentModel:
+    """Match category shares, product-moment correlations and the spread of response styles by simulation.
 
-    The latent correlations start at the observed ones and are moved by what the simulated categories lack,
+    Thresholds are quantiles of the simulated latent answers. ``style`` gives the interquartile range of the
+    persons' standard deviations that the sample has, or 0 when the model without styles has as much. The latent
+    correlations start at the observed ones and are moved by what the simulated categories lack,
     ``R <- R + (observed - simulated)``, twice; then made positive definite.
     """
-    thresholds, categories = [], []
-    for column in raw.T:
-        used, counts = np.unique(column[~np.isnan(column)], return_counts=True)
-        thresholds.append(ndtri(np.cumsum(counts)[:-1] / counts.sum()))
-        categories.append(used)
+    tables = [np.unique(column[~np.isnan(column)], return_counts=True) for column in raw.T]
+    categories = tuple(used for used, _ in tables)
+    shares = tuple(np.cumsum(counts)[:-1] / counts.sum() for _, counts in tables)
+
+    def model(latent_correlation: FloatArray, style: float, n: int | None = None) -> LatentModel:
+        root = _root(latent_correlation)
+        latent = _latent(normal[:n], widths[:n], root, style)
+        cuts = tuple(np.quantile(column, share) for column, share in zip(latent.T, shares, strict=True))
+        return LatentModel(cuts, categories, root, style)
+
+    few = _STYLE_DRAWS
+    spread = [
+        _middle_spread(response_variability(model(correlation, style, few).draw(normal[:few], widths[:few])))
+        for style in _STYLES
+    ]
+    observed = _middle_spread(response_variability(raw)) / _STYLE_TOLERANCE
+    style = float(np.interp(observed, np.maximum.accumulate(spread), _STYLES))
     latent = correlation
     for _ in range(_MATCHING_ROUNDS):
-        model = LatentModel(tuple(thresholds), tuple(categories), _root(latent))
-        simulated = np.corrcoef(model.draw(normal), rowvar=False)
+        simulated = np.corrcoef(model(latent, style).draw(normal, widths), rowvar=False)
         latent = np.clip(latent + np.nan_to_num(correlation - simulated), -0.98, 0.98)
         np.fill_diagonal(latent, 1.0)
-    return LatentModel(tuple(thresholds), tuple(categories), _root(latent))
+    return model(latent, style)
+
+
+def _latent(normal: FloatArray, widths: FloatArray, root: FloatArray, style: float) -> FloatArray:
+    drawn: FloatArray = normal @ root.T
+    return drawn if style == 0 else drawn * np.exp(style * widths)[:, None]
+
+
+def _middle_spread(values: FloatArray) -> float:
+    low, high = np.quantile(values[np.isfinite(values)], [0.25, 0.75])
+    return float(high - low)
 
 
 def _root(correlation: FloatArray) -> FloatArray:
@@ -160,7 +196,9 @@ def calibrate_rules(
     rng = generator(seed)
     normal = rng.standard_normal((settings.n_simulated, raw.shape[1]))
     correlation = covariance_to_correlation(model.moments.covariance)
-    drawn = fit_latent_model(raw, correlation, normal).draw(rng.permuted(normal, axis=0))
+    widths = rng.standard_normal(settings.n_simulated)
+    latent = fit_latent_model(raw[eligible], correlation, normal, widths)
+    drawn = latent.draw(rng.permuted(normal, axis=0), rng.permuted(widths))
     masks = np.isnan(raw[rng.choice(np.flatnonzero(eligible), settings.n_simulated)])
     drawn[masks] = np.nan
     indices = person_indices(drawn, model, inside=False)

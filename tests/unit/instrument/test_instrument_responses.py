@@ -370,3 +370,11 @@ def test_rosenberg_scale_in_six_regions():
         warnings.simplefilter("ignore", rm.DataWarning)
         assert read_items(r, group="region").n == 47_974 - 251
     assert read_items(r).n == 47_974
+
+
+def test_many_notes_of_one_kind_are_condensed_in_the_report():
+    data = pd.DataFrame({f"q{j}": [0, 1, 2, 3] for j in range(9)})
+    report = rm.Responses(data, missing_codes=[0]).report()
+    assert "item 'q5': 1 responses with code 0 read as missing." in report
+    assert "'q6'" not in report
+    assert "... and 3 more like this, 9 in all 9." in report
