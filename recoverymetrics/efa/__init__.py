@@ -19,7 +19,9 @@ from recoverymetrics.efa.criteria import (
     Target,
     Varimax,
 )
+from recoverymetrics.efa.factorability import FactorabilityResult, factorability
 from recoverymetrics.efa.fit import PrincipalAxis, fit_efa
+from recoverymetrics.efa.graph import GraphResult, RedundancyResult, detect_redundancy, graph_analysis
 from recoverymetrics.efa.result import EFAResult
 from recoverymetrics.efa.retention import (
     ParallelAnalysis,
@@ -27,6 +29,7 @@ from recoverymetrics.efa.retention import (
     parallel_analysis,
     suggest_n_factors,
 )
+from recoverymetrics.efa.schmid_leiman import SchmidLeimanResult, schmid_leiman
 
 __all__ = [
     "Bentler",
@@ -35,7 +38,9 @@ __all__ = [
     "CrawfordFerguson",
     "EFAResult",
     "Entropy",
+    "FactorabilityResult",
     "Geomin",
+    "GraphResult",
     "Infomax",
     "Oblimax",
     "Oblimin",
@@ -43,14 +48,20 @@ __all__ = [
     "PrincipalAxis",
     "Promax",
     "Quartimax",
+    "RedundancyResult",
     "RetentionResult",
     "RotationCriterion",
+    "SchmidLeimanResult",
     "Simplimax",
     "Tandem",
     "Target",
     "Varimax",
     "congruence",
+    "detect_redundancy",
+    "factorability",
     "fit_efa",
+    "graph_analysis",
     "parallel_analysis",
+    "schmid_leiman",
     "suggest_n_factors",
 ]

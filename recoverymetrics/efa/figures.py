@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from recoverymetrics.efa.graph import GraphResult
     from recoverymetrics.efa.retention import RetentionResult
 
 
@@ -48,4 +49,40 @@ def draw_scree(result: RetentionResult, *, ax: Axes | None = None) -> Axes:
     ax.set_title(f"Scree plot: {result.n_factors} {noun} kept", loc="left", fontsize=10)
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def draw_network(result: GraphResult, *, ax: Axes | None = None) -> Axes:
+    """Draw the network of items: colour is the community, width the absolute partial correlation.
+
+    Parameters
+    ----------
+    result : GraphResult
+        What to draw.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw on.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    import matplotlib.pyplot as plt
+    import networkx as nx
+
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
+    weights = result.network.to_numpy()
+    names = dict(enumerate(result.network.columns))
+    graph = nx.from_numpy_array(np.abs(weights))
+    place = nx.spring_layout(graph, weight="weight", seed=1, iterations=300, k=1.6 / np.sqrt(len(names)))
+    edges = [(i, j) for i, j in graph.edges if abs(weights[i, j]) > 0.03]
+    colours = ["#1f5a8a" if weights[i, j] > 0 else "#b2182b" for i, j in edges]
+    widths = [6.0 * abs(weights[i, j]) for i, j in edges]
+    nx.draw_networkx_edges(graph, place, edgelist=edges, edge_color=colours, width=widths, alpha=0.5, ax=ax)
+    palette = plt.get_cmap("tab10")
+    shades = ["#cccccc" if c == 0 else palette((c - 1) % 10) for c in result.communities]
+    nx.draw_networkx_nodes(graph, place, node_color=shades, node_size=360, ax=ax, alpha=0.9)
+    nx.draw_networkx_labels(graph, place, names, font_size=7, ax=ax)
+    ax.set_title(f"Exploratory graph analysis: {result.n_factors} communities", loc="left", fontsize=10)
+    ax.set_axis_off()
     return ax

@@ -148,11 +148,17 @@ def fit_efa(
     found = extractor(source.matrix, n_factors)
     rotated = rotate_extracted(found.loadings, criterion, n_starts, seed)
     rotation_name = "none" if criterion is None else rotation if isinstance(rotation, str) else criterion.name
-    errors = (None, None)
+    errors: tuple[FloatArray | None, FloatArray | None] = (None, None)
     if se is not None:
-        from recoverymetrics.efa.std_errors import loading_errors
+        from recoverymetrics.efa.std_errors import ErrorRequest, bootstrap_errors, delta_errors
 
-        errors = loading_errors(source, extractor, name, criterion, found, rotated, se, n_boot, seed)
+        request = ErrorRequest(source, extractor, name, criterion, found, rotated)
+        if se == "delta":
+            errors = delta_errors(request)
+        elif se == "bootstrap":
+            errors = bootstrap_errors(request, n_boot, seed)
+        else:
+            raise OptionError(f"se={se!r} is not known; choose 'delta', 'bootstrap' or None.")
     L = rotated.loadings
     measures = fit_measures(source.matrix, L @ rotated.phi @ L.T, n_factors, source.n)
     estimates = EFAEstimates(

@@ -77,18 +77,37 @@ def explore_graph(
     -------
     GraphAnalysis
     """
-    path = _lasso_path(R, n_penalties)
-    network, penalty, ebic = _choose(path, R, n, gamma)
-    for smaller in (g for g in (0.25, 0.0) if g < gamma):
-        if (np.abs(network).sum(axis=0) > 0).all():
-            break
-        network, penalty, ebic = _choose(path, R, n, smaller)
+    network, penalty, ebic = lasso_network(R, n, gamma=gamma, n_penalties=n_penalties)
     communities = walktrap(np.abs(network))
     if _is_one_dimensional(R):
         communities = np.where(communities >= 0, 0, communities)
     count = max(int(communities.max(initial=-1)) + 1, 0)
     rule = Rule("ega", count, np.array([penalty]), 0, "communities of the graphical lasso network (walktrap)")
     return GraphAnalysis(items, network, communities, penalty, ebic, rule)
+
+
+def lasso_network(
+    R: FloatArray, n: float, *, gamma: float = 0.5, n_penalties: int = 40
+) -> tuple[FloatArray, float, float]:
+    """Partial correlations of the graphical lasso, its penalty chosen by the extended BIC.
+
+    Parameters
+    ----------
+    R, n, gamma, n_penalties
+        As in :func:`explore_graph`.
+
+    Returns
+    -------
+    network : ndarray, shape (p, p)
+    penalty, ebic : float
+    """
+    path = _lasso_path(R, n_penalties)
+    chosen = _choose(path, R, n, gamma)
+    for smaller in (g for g in (0.25, 0.0) if g < gamma):
+        if (np.abs(chosen[0]).sum(axis=0) > 0).all():
+            break
+        chosen = _choose(path, R, n, smaller)
+    return chosen
 
 
 def _lasso_path(R: FloatArray, n_penalties: int) -> list[tuple[float, FloatArray]]:

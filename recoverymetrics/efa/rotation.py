@@ -52,6 +52,7 @@ def rotate(
     *,
     n_starts: int = 10,
     seed: Seed = 0,
+    start: FloatArray | None = None,
     tolerance: float = 1e-7,
     max_iterations: int = 2000,
 ) -> Rotation:
@@ -67,6 +68,8 @@ def rotate(
         The first start is the identity, the others are random orthogonal matrices.
     seed : int or Generator, default 0
         Of the random starts.
+    start : ndarray, shape (k, k), optional
+        First start instead of the identity.
     tolerance : float, default 1e-7
         Norm of the projected gradient at which a start has converged.
     max_iterations : int, default 2000
@@ -84,7 +87,9 @@ def rotate(
     length = np.sqrt(np.sum(loadings**2, axis=1, keepdims=True)) if criterion.normalize else np.ones((p, 1))
     length = np.where(length > 0, length, 1.0)
     A = loadings / length
-    starts = np.stack([np.eye(k), *_random_orthogonal(max(n_starts, 1) - 1, k, seed)])
+    starts = np.stack(
+        [np.eye(k) if start is None else start, *_random_orthogonal(max(n_starts, 1) - 1, k, seed)]
+    )
     T, value, size, iterations = _project(A, criterion, starts, tolerance, max_iterations)
     best = int(np.nanargmin(value))
     n_best = int(np.sum(value < value[best] + 1e-6 * max(1.0, abs(value[best]))))

@@ -197,8 +197,7 @@ def correlation_acov(values: FloatArray, *, kind: Literal["adf", "normal"]) -> F
     values : ndarray, shape (n, p)
         Complete rows.
     kind : {"adf", "normal"}
-        Fourth moments of the data (Browne 1984), or those of a normal distribution with the same correlations
-        (Pearson & Filon 1898).
+        Fourth moments of the data (Browne 1984), or those of a normal distribution with the same correlations.
 
     Returns
     -------
@@ -207,17 +206,22 @@ def correlation_acov(values: FloatArray, *, kind: Literal["adf", "normal"]) -> F
     """
     z = (values - values.mean(axis=0)) / values.std(axis=0)
     correlation = z.T @ z / len(z)
+    if kind == "normal":
+        return normal_correlation_acov(correlation)
     first, second = np.triu_indices(z.shape[1], 1)
-    if kind == "adf":
-        return _adf_correlation_acov(z, correlation, first, second)
+    return _adf_correlation_acov(z, correlation, first, second)
+
+
+def normal_correlation_acov(correlation: FloatArray) -> FloatArray:
+    """``n`` times the asymptotic covariance of correlations of normal variables (Pearson & Filon 1898)."""
     r = correlation
+    first, second = np.triu_indices(len(r), 1)
     i, j, k, m = first[:, None], second[:, None], first[None, :], second[None, :]
-    r_ij, r_km = r[i, j], r[k, m]
     acov: FloatArray = (
-        0.5 * r_ij * r_km * (r[i, k] ** 2 + r[i, m] ** 2 + r[j, k] ** 2 + r[j, m] ** 2)
+        0.5 * r[i, j] * r[k, m] * (r[i, k] ** 2 + r[i, m] ** 2 + r[j, k] ** 2 + r[j, m] ** 2)
         + r[i, k] * r[j, m] + r[i, m] * r[j, k]
-        - r_ij * (r[i, k] * r[i, m] + r[j, k] * r[j, m])
-        - r_km * (r[i, k] * r[j, k] + r[i, m] * r[j, m])
+        - r[i, j] * (r[i, k] * r[i, m] + r[j, k] * r[j, m])
+        - r[k, m] * (r[i, k] * r[j, k] + r[i, m] * r[j, m])
     )  # fmt: skip
     return acov
 
