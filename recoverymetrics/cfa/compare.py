@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.cfa.estimate import asymptotic_covariance
+from recoverymetrics.cfa.inference import curvature
 from recoverymetrics.cfa.result import CFAResult
+from recoverymetrics.cfa.standardize import row_values
 from recoverymetrics.cfa.statistics import chi2_tail
 from recoverymetrics.errors import ModelError, OptionError
+from recoverymetrics.numerics.optimise import scoring
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
 from recoverymetrics.numerics.sem_normal import normal_weight
 from recoverymetrics.numerics.sem_ram import MomentMap, RamState
@@ -190,8 +193,6 @@ def _scale_2001(loose: CFAResult, tight: CFAResult, df: int) -> float:
 
 def _scale_2010(loose: CFAResult, tight: CFAResult, df: int) -> float:
     """Satorra and Bentler (2010): the less restricted model is scaled at the restricted estimates."""
-    from recoverymetrics.cfa.inference import curvature
-
     theta = _transfer(loose, tight)
     found = curvature(loose.objective, theta, loose.estimate.tangent, loose.sample, loose.spec, loose.moments)
     scale = found.trace / loose.test.df if loose.test.df > 0 else 0.0
@@ -199,16 +200,20 @@ def _scale_2010(loose: CFAResult, tight: CFAResult, df: int) -> float:
 
 
 def _transfer(loose: CFAResult, tight: CFAResult) -> FloatArray:
-    """Values of the less restricted model's parameters at the restricted estimates."""
-    from recoverymetrics.cfa.standardize import row_values
-
+    """Values of the less restricted model's parameters that imply the moments of the restricted one."""
     values = row_values(tight.table, tight.layout, tight.theta)
     known = {row.key: value for row, value in zip(tight.table.rows, values, strict=True)}
     theta = loose.theta.copy()
+    missing = False
     for row, k in zip(loose.table.rows, loose.table.index, strict=True):
         if k >= 0:
-            theta[k] = known.get(row.key, 0.0)
-    return theta
+            missing = missing or row.key not in known
+            theta[k] = known.get(row.key, theta[k])
+    if not missing:
+        return theta
+    target = tight.moments.moments(tight.state)
+    gap = LeastSquares(loose.layout, loose.moments, target, np.ones_like(target), loose.sample.share)
+    return scoring(gap.value_gradient, gap.metric, loose.theta, tolerance=1e-20, hessian=gap.hessian).x
 
 
 def _delta(fit: CFAResult, moments: MomentMap, state: RamState, group: int) -> FloatArray:
@@ -218,7 +223,7 @@ def _delta(fit: CFAResult, moments: MomentMap, state: RamState, group: int) -> F
 
 
 def _satorra_2000(loose: CFAResult, tight: CFAResult, gap: float, df: int) -> Difference:
-    """Satorra (2000): the difference scaled by the moments of ``U_d Gamma``.
+    """Satorra (2000): the difference scaled and shifted to match mean and variance of ``U_d Gamma``.
 
     The restriction of the tangent space of the loose model to that of the tight one is found from their
     derivatives of the moments, which also serves models that are not nested parameter by parameter.
@@ -243,15 +248,8 @@ def _satorra_2000(loose: CFAResult, tight: CFAResult, gap: float, df: int) -> Di
     core = A @ P_inverse @ A.T
     left = np.linalg.solve(core, A @ P_inverse @ middle @ P_inverse @ A.T)
     trace, trace2 = float(np.trace(left)), float((left * left.T).sum())
-    if loose.spec.test in ("satorra_bentler", "yuan_bentler_mplus"):
-        statistic = gap / (trace / df)
-    elif loose.spec.test == "scaled_shifted":
-        a = math.sqrt(df / trace2)
-        statistic = a * gap + df - a * trace
-    else:
-        adjusted = trace**2 / trace2
-        statistic = gap / (trace / adjusted)
-        return Difference(statistic, df, chi2_tail(statistic, adjusted), "satorra_2000")
+    a = math.sqrt(df / trace2)
+    statistic = a * gap + df - a * trace
     return Difference(statistic, df, chi2_tail(statistic, df), "satorra_2000")
 
 

@@ -81,12 +81,13 @@ def extend(
 
 
 def score_parts(
-    objective: AnyObjective, theta: FloatArray, *, observed: bool
+    objective: AnyObjective, theta: FloatArray, share: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Gradient and information of an (extended) objective."""
+    """Gradient and expected information of an (extended) objective; ``share`` weighs the groups in the latter."""
     gradient = objective.value_gradient(theta)[1]
-    information = objective.hessian(theta) if observed else objective.metric(theta)
-    return gradient, information
+    if isinstance(objective, LeastSquares):
+        objective = replace(objective, share=share)
+    return gradient, objective.metric(theta)
 
 
 def modification(
@@ -129,7 +130,7 @@ def release_layout(
 
 
 def equality_score_tests(
-    objective: AnyObjective, table: ParameterTable, theta: FloatArray, total: float, *, observed: bool
+    objective: AnyObjective, table: ParameterTable, theta: FloatArray, total: float, share: FloatArray
 ) -> tuple[ScoreTest, list[tuple[int, int, ScoreTest]]]:
     """Score tests for releasing each equality alone, and all of them together."""
     wide, K, pairs = release_layout(objective.layout, table)
@@ -138,7 +139,7 @@ def equality_score_tests(
         loose: AnyObjective = replace(objective, layout=wide, moments=moments)
     else:
         loose = replace(objective, layout=wide)
-    gradient, information = score_parts(loose, K @ theta, observed=observed)
+    gradient, information = score_parts(loose, K @ theta, share)
     own = np.full(len(table.index), -1)
     own[table.index >= 0] = np.arange(int((table.index >= 0).sum()))
     score = -gradient

@@ -16,6 +16,7 @@ from recoverymetrics.cfa.estimate import Estimate
 from recoverymetrics.cfa.export import to_lavaan, to_mplus
 from recoverymetrics.cfa.expressions import ConstraintSet, jacobian
 from recoverymetrics.cfa.inference import AnyObjective, Curvature
+from recoverymetrics.cfa.inference import invert as invert_information
 from recoverymetrics.cfa.measures import fit_measures
 from recoverymetrics.cfa.residuals import RESIDUAL_KINDS, residual_matrix, standardised_residuals
 from recoverymetrics.cfa.sample import Sample
@@ -378,11 +379,8 @@ class CFAResult(AbstractResult):
         rows = mod.candidate_rows(self.table)
         wide, q = mod.extend(self.table, self.objective, rows, self.moments)
         theta = np.concatenate([self.theta, [row.value for row in rows]])
-        observed = self.spec.information == "observed" and self.spec.fiml
-        gradient, information = mod.score_parts(wide, theta, observed=observed)
-        inverse = self.curvature.inverse
-        if observed != (self.spec.information == "observed") and self.estimate.tangent is None:
-            inverse = np.linalg.pinv(information[:q, :q], hermitian=True).astype(np.float64)
+        gradient, information = mod.score_parts(wide, theta, self.sample.share)
+        inverse = invert_information(information[:q, :q], self.estimate.tangent)[0]
         mi, epc = mod.modification(gradient, information, inverse, q, self.sample.total)
         frame = self._modification_frame(rows, mi, epc)
         frame = frame[frame["mi"].notna() & (frame["mi"] >= minimum)]
@@ -428,9 +426,8 @@ class CFAResult(AbstractResult):
         DataFrame
             lhs, op, rhs, group (whose parameter is released), statistic, df, p_value, epc (its expected change).
         """
-        observed = self.spec.information == "observed" and self.spec.fiml
         together, single = mod.equality_score_tests(
-            self.objective, self.table, self.theta, self.sample.total, observed=observed
+            self.objective, self.table, self.theta, self.sample.total, self.sample.share
         )
         rows = [("all", "", "", "", together.statistic, together.df, np.nan)]
         for _, other, found in single:
