@@ -221,5 +221,49 @@ _ENTRIES = (
         "10.1111/j.1745-3984.1996.tb00486.x",
     ),
     Reference("brennan1998", "Brennan RL (1998). Appl Psychol Meas 22:307-331", "10.1177/014662169802200401"),
+    Reference(
+        "cheungrensvold2002",
+        "Cheung GW, Rensvold RB (2002). Struct Equ Modeling 9:233-255",
+        "10.1207/S15328007SEM0902_5",
+    ),
+    Reference(
+        "rutkowskisvetina2014",
+        "Rutkowski L, Svetina D (2014). Educ Psychol Meas 74:31-57",
+        "10.1177/0013164413498257",
+    ),
+    Reference(
+        "rutkowskisvetina2017",
+        "Rutkowski L, Svetina D (2017). Appl Meas Educ 30:39-51",
+        "10.1080/08957347.2016.1243540",
+    ),
+    Reference(
+        "meade2008",
+        "Meade AW, Johnson EC, Braddy PW (2008). J Appl Psychol 93:568-592",
+        "10.1037/0021-9010.93.3.568",
+    ),
+    Reference("joreskog1971", "Joreskog KG (1971). Psychometrika 36:409-426", "10.1007/BF02291366"),
+    Reference(
+        "byrne1989",
+        "Byrne BM, Shavelson RJ, Muthen B (1989). Psychol Bull 105:456-466",
+        "10.1037/0033-2909.105.3.456",
+    ),
+    Reference("nyedrasgow2011", "Nye CD, Drasgow F (2011). J Appl Psychol 96:966-980", "10.1037/a0022955"),
+    Reference(
+        "asparouhovmuthen2014",
+        "Asparouhov T, Muthen B (2014). Struct Equ Modeling 21:495-508",
+        "10.1080/10705511.2014.919210",
+    ),
+    Reference("meade2010", "Meade AW (2010). J Appl Psychol 95:728-743", "10.1037/a0018966"),
+    Reference("shealystout1993", "Shealy R, Stout W (1993). Psychometrika 58:159-194", "10.1007/BF02294572"),
+    Reference("mantel1963", "Mantel N (1963). J Am Stat Assoc 58:690-700", "10.1080/01621459.1963.10500879"),
+    Reference(
+        "hollandthayer1988", "Holland PW, Thayer DT (1988). In Wainer H, Braun HI, Test Validity, 129-145"
+    ),
+    Reference(
+        "zumbo1999", "Zumbo BD (1999). A Handbook on the Theory and Methods of Differential Item Functioning"
+    ),
+    Reference(
+        "mccullagh1980", "McCullagh P (1980). J R Stat Soc B 42:109-142", "10.1111/j.2517-6161.1980.tb01109.x"
+    ),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

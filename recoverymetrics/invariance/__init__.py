@@ -8,5 +8,16 @@ from recoverymetrics.invariance.dif import (
     Sibtest,
     detect_dif,
 )
+from recoverymetrics.invariance.ladder import InvarianceCriteria, InvarianceResult, check_invariance
 
-__all__ = ["DIFResult", "FlagRule", "MantelHaenszel", "OrdinalLogistic", "Sibtest", "detect_dif"]
+__all__ = [
+    "DIFResult",
+    "FlagRule",
+    "InvarianceCriteria",
+    "InvarianceResult",
+    "MantelHaenszel",
+    "OrdinalLogistic",
+    "Sibtest",
+    "check_invariance",
+    "detect_dif",
+]

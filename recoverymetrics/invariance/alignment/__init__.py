@@ -1,0 +1,1 @@
+"""Alignment: group means from configural parameters when a few parameters differ."""

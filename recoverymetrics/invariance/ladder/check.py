@@ -1,0 +1,196 @@
+"""The entry function of the invariance ladder."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from recoverymetrics.cfa.compare import compare_models
+from recoverymetrics.cfa.result import CFAResult
+from recoverymetrics.cfa.syntax import parse_model
+from recoverymetrics.cfa.table import find_roles
+from recoverymetrics.errors import EstimationWarning, OptionError
+from recoverymetrics.instrument.frame import read_items
+from recoverymetrics.invariance.ladder.checks import check_categories, check_groups
+from recoverymetrics.invariance.ladder.criteria import (
+    InvarianceCriteria,
+    judge_configural,
+    resolve_criteria,
+)
+from recoverymetrics.invariance.ladder.engine import LadderEngine, start_engine
+from recoverymetrics.invariance.ladder.levels import Rung, plan_levels
+from recoverymetrics.invariance.ladder.result import InvarianceResult, LevelResult
+from recoverymetrics.typing import GroupSpec, IntoFrame
+
+
+def check_invariance(
+    data: IntoFrame,
+    model: str,
+    *,
+    group: GroupSpec = None,
+    ordered: bool | Sequence[str] = False,
+    estimator: str | None = None,
+    levels: Sequence[str] | None = None,
+    criteria: str | InvarianceCriteria = "chen2007",
+    free: Sequence[str] = (),
+    missing: str | None = None,
+    parameterization: str = "theta",
+    orthogonal: bool = False,
+    merge_empty: bool = False,
+    drop_groups_below: int = 0,
+) -> InvarianceResult:
+    """Test step by step whether a scale measures the same thing in the same way in every group.
+
+    Parameters
+    ----------
+    data : DataFrame, Responses or ItemData
+        One row per person.
+    model : str
+        lavaan measurement syntax; second-order and bifactor models too.
+    group : str or array-like of length n
+        Two groups or more.
+    ordered : bool or sequence of str, default False
+        Treat the items as ordered categories and climb the ladder of Wu & Estabrook (2016): configural,
+        thresholds, loadings, intercepts, residuals. Otherwise configural, metric, scalar, strict.
+    estimator : str, optional
+        As in ``fit_cfa``; default ML, or WLSMV with ordered items.
+    levels : sequence of str, optional
+        Steps to take; ``"variances"`` and ``"means"`` of the factors may be added.
+    criteria : str or InvarianceCriteria, default "chen2007"
+        When a step holds: ``"chen2007"``, ``"chen2007_small"`` (unequal or small groups), ``"cheung2002"``,
+        ``"rutkowski2014"`` (many groups), ``"rutkowski2017"`` (ordered items), ``"meade2008"``,
+        ``"likelihood_ratio"``.
+    free : sequence of str, optional
+        Parameters left free at every step, such as ``"x3~1"`` or ``"f=~x2"``.
+    missing : str, optional
+        As in ``fit_cfa``; default ``"listwise"``.
+    parameterization : {"theta", "delta"}, default "theta"
+        Scaling of ordered items. Delta has no residuals step.
+    orthogonal : bool, default False
+        Factors without covariances, as bifactor models need.
+    merge_empty : bool, default False
+        Merge answer categories that some group never used, in all groups.
+    drop_groups_below : int, default 0
+        Leave out groups with fewer persons.
+
+    Returns
+    -------
+    InvarianceResult
+
+    Raises
+    ------
+    DataError
+        Fewer than two groups, groups with fewer persons than items, unused categories, unknown columns.
+    OptionError
+        Unknown level or criteria.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> answers = rng.normal(size=(600, 1)) + rng.normal(size=(600, 4))
+    >>> region = np.repeat(["AFR", "EUR"], 300)
+    >>> result = check_invariance(answers, "f =~ item1 + item2 + item3 + item4", group=region)
+    >>> result.tidy()["level"].tolist()
+    ['configural', 'metric', 'scalar', 'strict']
+    """
+    rule = resolve_criteria(criteria)
+    roles = find_roles(parse_model(model))
+    items = None if hasattr(data, "item_data") else list(roles.observed)
+    record = read_items(data, items=items, group=group).select(roles.observed)
+    ordinal = _is_ordinal(ordered, roles.observed)
+    rungs = plan_levels(levels, ordinal=ordinal)
+    record, notes = check_groups(record, drop_groups_below)
+    if ordinal:
+        record, merged = check_categories(record, merge=merge_empty)
+        notes = (*notes, *merged)
+    engine = start_engine(
+        record,
+        model,
+        ordinal=ordinal,
+        estimator=estimator,
+        missing="listwise" if missing is None else missing,
+        theta=parameterization == "theta",
+        orthogonal=orthogonal,
+    )
+    if engine.sample.n_dropped:
+        notes = (*notes, f"{engine.sample.n_dropped} persons with missing answers were left out (listwise).")
+    steps = climb(engine, rungs, rule, tuple(free))
+    result = InvarianceResult(steps, rule, engine, record, tuple(free), notes)
+    for warning in result.warnings:
+        warnings.warn(warning, EstimationWarning, stacklevel=2)
+    return result
+
+
+def _is_ordinal(ordered: bool | Sequence[str], items: tuple[str, ...]) -> bool:
+    if isinstance(ordered, bool):
+        return ordered
+    named = {ordered} if isinstance(ordered, str) else set(ordered)
+    if named and not set(items) <= named:
+        missing = sorted(set(items) - named)
+        raise OptionError(
+            f"ordered= leaves out {', '.join(missing)}; name all items of the model or use True."
+        )
+    return bool(named)
+
+
+def climb(
+    engine: LadderEngine, rungs: Sequence[Rung], rule: InvarianceCriteria, free: tuple[str, ...]
+) -> tuple[LevelResult, ...]:
+    """Fit every rung and compare it with the one before."""
+    steps: list[LevelResult] = []
+    for rung in rungs:
+        fit = engine.fit(rung.equal, free)
+        before = next((step for step in reversed(steps) if step.testable), None)
+        steps.append(judge_level(rung, fit, before, rule))
+    return tuple(steps)
+
+
+def judge_level(
+    rung: Rung, fit: CFAResult, before: LevelResult | None, rule: InvarianceCriteria
+) -> LevelResult:
+    """One row of the ladder: fit, change against the step before, and whether it holds."""
+    row = fit_row(fit)
+    if before is None:
+        holds, reason = judge_configural(row["cfi"], row["rmsea"], row["srmr"])
+        return LevelResult(rung, fit, row, {}, holds, reason)
+    if fit.test.df <= before.fit.test.df:
+        reason = (
+            "not testable: with these numbers of categories the step restricts nothing beyond "
+            f"{before.rung.level.name}"
+        )
+        return LevelResult(rung, fit, row, {}, None, reason)
+    table = compare_models(before.fit, fit).iloc[1]
+    change = {
+        name: float(table[name])
+        for name in ("delta_chi2", "delta_df", "delta_p", "delta_cfi", "delta_rmsea", "delta_srmr")
+    }
+    change |= {f"delta_{name}": row[name] - before.row[name] for name in ("nci", "gamma")}
+    holds, reason = rule.judge(rung.level.name, change)
+    return LevelResult(rung, fit, row, change, holds, reason, str(table["method"]))
+
+
+def fit_row(fit: CFAResult) -> dict[str, float]:
+    """Fit of one model, scaled where the estimator scales."""
+    measures = fit.fit_measures()
+    scaled = "_scaled" if math.isfinite(fit.test.scaled) else ""
+    chi2, df, n = fit.test.chi2, fit.test.df, fit.sample.total
+    excess = (float(measures[f"chi2{scaled}"]) - df) / n
+    p = len(fit.table.observed) * len(fit.groups)
+    return {
+        "chi2": chi2,
+        "df": float(df),
+        "p_value": float(measures["p_value"]),
+        "chi2_scaled": float(measures.get("chi2_scaled", np.nan)),
+        "p_value_scaled": float(measures.get("p_value_scaled", np.nan)),
+        "cfi": float(measures[f"cfi{scaled}"]),
+        "tli": float(measures[f"tli{scaled}"]),
+        "rmsea": float(measures[f"rmsea{scaled}"]),
+        "srmr": float(measures["srmr"]),
+        "nci": math.exp(-0.5 * excess),
+        "gamma": p / (p + 2.0 * len(fit.groups) * excess),
+        "npar": float(fit.npar),
+    }

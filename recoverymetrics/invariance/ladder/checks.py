@@ -1,0 +1,100 @@
+"""What is looked at before any model runs: sizes of groups, empty categories."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from recoverymetrics.errors import DataError, DataWarning
+from recoverymetrics.instrument.frame import ItemData
+
+ADVISED = 100
+"""Smaller groups are reported."""
+
+
+def check_groups(record: ItemData, drop_below: int) -> tuple[ItemData, tuple[str, ...]]:
+    """Check the number and the sizes of the groups; leave small ones out only when asked.
+
+    Raises
+    ------
+    DataError
+        Fewer than two groups, or a group with no more persons than items.
+    """
+    if record.group is None or len(record.groups) < 2:
+        found = ", ".join(record.groups) or "none"
+        raise DataError(f"invariance compares groups: two or more are needed, found {found}; set group=.")
+    sizes = {label: int(np.sum(record.group == label)) for label in record.groups}
+    small = {label: n for label, n in sizes.items() if n < drop_below}
+    notes = [
+        f"group {label} (n = {n}) was left out: fewer than {drop_below} persons."
+        for label, n in small.items()
+    ]
+    if small:
+        record = record.take(~np.isin(record.group, list(small)))
+        if len(record.groups) < 2:
+            raise DataError(f"only {len(record.groups)} group has {drop_below} persons or more.")
+    for label in record.groups:
+        n = sizes[label]
+        if n <= record.n_items:
+            raise DataError(
+                f"group {label!r} has {n} persons for {record.n_items} items; no model can be fitted there. Leave "
+                f"it out with drop_groups_below={n + 1}."
+            )
+        if n < ADVISED:
+            notes.append(f"group {label} has only {n} persons; its estimates are unstable.")
+            warnings.warn(notes[-1], DataWarning, stacklevel=3)
+    return record, tuple(notes)
+
+
+def check_categories(record: ItemData, *, merge: bool) -> tuple[ItemData, tuple[str, ...]]:
+    """Check that every category of every ordered item was used in every group.
+
+    Parameters
+    ----------
+    record : ItemData
+        Responses with groups.
+    merge : bool
+        Merge an unused category with its neighbour in all groups; merged items are named in the notes.
+
+    Raises
+    ------
+    DataError
+        Unused categories, all of them listed, when ``merge`` is false.
+    """
+    empty = []
+    values = record.values.copy()
+    notes = []
+    for j, (item, seen) in enumerate(zip(record.items, record.categories(), strict=True)):
+        table = np.array([[np.sum(block[:, j] == k) for k in seen] for _, block in record.by_group()])
+        for g, k in np.argwhere(table == 0):
+            empty.append(f"{item} category {seen[k]:g} in {record.groups[g]}")
+        if merge and (table == 0).any():
+            values[:, j], left = _merge(values[:, j], seen, table)
+            notes.append(
+                f"item {item}: {len(seen)} categories merged to {left}, as some were unused in a group."
+            )
+    if empty and not merge:
+        listed = "; ".join(empty[:12]) + (f"; and {len(empty) - 12} more" if len(empty) > 12 else "")
+        raise DataError(
+            f"unused answer categories make thresholds incomparable: {listed}. Merge them in all groups with "
+            "merge_empty=True, leave the group out with drop_groups_below=, or treat the items as continuous."
+        )
+    return ItemData(values, record.items, record.group, record.groups, record.ids), tuple(notes)
+
+
+def _merge(column: np.ndarray, seen: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, int]:
+    """Merge the categories with an empty cell into the neighbour that fewer persons chose."""
+    target = np.arange(len(seen))
+    table = table.astype(float)
+    while table.shape[1] > 2 and (table == 0).any():
+        k = int(np.argmax((table == 0).any(axis=0)))
+        near = [i for i in (k - 1, k + 1) if 0 <= i < table.shape[1]]
+        low = min(k, min(near, key=lambda i: table[:, i].sum()))
+        table[:, low] += table[:, low + 1]
+        table = np.delete(table, low + 1, axis=1)
+        target = np.where(target > low, target - 1, target)
+    out = column.copy()
+    for k, value in enumerate(seen):
+        out[column == value] = target[k]
+    return out, table.shape[1]

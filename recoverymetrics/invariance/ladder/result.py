@@ -1,0 +1,232 @@
+"""What the ladder found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recoverymetrics.cfa.result import CFAResult
+from recoverymetrics.display import AbstractResult, Table
+from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.invariance.ladder.criteria import InvarianceCriteria
+from recoverymetrics.invariance.ladder.engine import LadderEngine
+from recoverymetrics.invariance.ladder.levels import Rung
+
+COLUMNS = (
+    "level", "chi2", "df", "p_value", "chi2_scaled", "p_value_scaled", "cfi", "tli", "rmsea", "srmr", "npar",
+    "delta_chi2", "delta_df", "delta_p", "delta_cfi", "delta_rmsea", "delta_srmr", "delta_nci", "delta_gamma",
+    "method", "holds", "reason", "converged", "admissible",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LevelResult:
+    """One rung climbed.
+
+    Attributes
+    ----------
+    rung : Rung
+        The level and what is equal on it.
+    fit : CFAResult
+        The fitted model.
+    row : dict
+        Fit measures.
+    change : dict
+        Changes against the last testable step; empty for the first step and where nothing can be tested.
+    holds : bool or None
+        None when the step cannot be tested.
+    reason : str
+        Why.
+    method : str
+        Difference test.
+    """
+
+    rung: Rung
+    fit: CFAResult
+    row: dict[str, float]
+    change: dict[str, float]
+    holds: bool | None
+    reason: str
+    method: str = ""
+
+    @property
+    def testable(self) -> bool:
+        """Whether the step restricts anything."""
+        return self.holds is not None
+
+
+@dataclass(frozen=True)
+class InvarianceResult(AbstractResult):
+    """A ladder of models that grow more equal across groups.
+
+    Attributes
+    ----------
+    steps : tuple of LevelResult
+        The rungs in order.
+    criteria : InvarianceCriteria
+        The rule.
+    engine : LadderEngine
+        Model and sample statistics, for further fits.
+    record : ItemData
+        The responses.
+    free : tuple of str
+        Parameters left free at every step.
+    notes : tuple of str
+        What the analyst should know about the data.
+    """
+
+    steps: tuple[LevelResult, ...]
+    criteria: InvarianceCriteria
+    engine: LadderEngine = field(repr=False)
+    record: ItemData = field(repr=False)
+    free: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> dict[str, CFAResult]:
+        """Fitted model of each level."""
+        return {step.rung.level.name: step.fit for step in self.steps}
+
+    @property
+    def converged(self) -> bool:
+        """Whether every model converged."""
+        return all(step.fit.converged for step in self.steps)
+
+    @property
+    def admissible(self) -> bool:
+        """Whether every model is admissible."""
+        return all(step.fit.admissible for step in self.steps)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong in which level."""
+        return tuple(
+            f"level {step.rung.level.name}: {reason}" for step in self.steps for reason in step.fit.reasons
+        )
+
+    @property
+    def untestable(self) -> tuple[str, ...]:
+        """Levels that restrict nothing with these numbers of categories."""
+        return tuple(step.rung.level.name for step in self.steps if not step.testable)
+
+    @property
+    def highest(self) -> str:
+        """The last level up to which every testable step holds; empty when not even the first does."""
+        reached = ""
+        for step in self.steps:
+            if step.holds is False:
+                break
+            if step.testable:
+                reached = step.rung.level.name
+        return reached
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words, with its reason."""
+        groups = len(self.record.groups)
+        failed = next((step for step in self.steps if step.holds is False), None)
+        if not self.highest:
+            first = self.steps[0]
+            return f"The model does not fit in the {groups} groups ({first.reason}); nothing can be compared."
+        reached = next(step for step in self.steps if step.rung.level.name == self.highest)
+        text = f"{self.highest.capitalize()} invariance holds across {groups} groups: {reached.rung.level.allows}."
+        if failed is not None:
+            text += f" {failed.rung.level.name.capitalize()} invariance does not: {failed.reason}."
+        if self.untestable:
+            text += f" Not testable with these numbers of categories: {', '.join(self.untestable)}."
+        return text
+
+    def tidy(self) -> pd.DataFrame:
+        """One row per level: fit, change against the last testable step, and whether it holds."""
+        rows = [
+            {
+                "level": step.rung.level.name,
+                **step.row,
+                **step.change,
+                "method": step.method,
+                "holds": step.holds,
+                "reason": step.reason,
+                "converged": step.fit.converged,
+                "admissible": step.fit.admissible,
+            }
+            for step in self.steps
+        ]
+        return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+
+    def glance(self) -> pd.DataFrame:
+        """One row: persons, groups, the highest level that holds, the verdict."""
+        return pd.DataFrame(
+            {
+                "n": [int(self.engine.sample.total)],
+                "n_groups": [len(self.engine.sample.groups)],
+                "n_items": [len(self.record.items)],
+                "estimator": [self.engine.spec.name],
+                "criteria": [self.criteria.name],
+                "highest_level": [self.highest],
+                "converged": [self.converged],
+                "admissible": [self.admissible],
+                "verdict": [self.verdict],
+            }
+        )
+
+    def partial(self, level: str | None = None, **options: Any) -> Any:
+        """Free parameters one by one, by score tests, until a level holds; see ``find_partial_invariance``."""
+        from recoverymetrics.invariance.ladder.partial import find_partial_invariance
+
+        return find_partial_invariance(self, level, **options)
+
+    def effect_sizes(self, *, level: str = "configural", reference: str | None = None) -> pd.DataFrame:
+        """DMACS and its signed version for each item and group; see ``dmacs_table``."""
+        from recoverymetrics.invariance.ladder.effects import dmacs_table
+
+        return dmacs_table(self, level=level, reference=reference)
+
+    def impact(self) -> pd.DataFrame:
+        """Observed and latent means of the groups and their rank order; see ``impact_table``."""
+        from recoverymetrics.invariance.ladder.effects import impact_table
+
+        return impact_table(self)
+
+    def plot(self, kind: str = "ladder", **options: Any) -> Any:
+        """Draw the fit along the ladder (``"ladder"``) or the impact on the group means (``"impact"``)."""
+        from recoverymetrics.invariance.ladder.plots import plot_invariance
+
+        return plot_invariance(self, kind, **options)
+
+    def _title(self) -> str:
+        return f"Measurement invariance across {len(self.engine.sample.groups)} groups"
+
+    def _tables(self) -> tuple[Table, ...]:
+        shown = [
+            "level",
+            "chi2",
+            "df",
+            "cfi",
+            "rmsea",
+            "srmr",
+            "delta_chi2",
+            "delta_df",
+            "delta_p",
+            "delta_cfi",
+        ]
+        frame = self.tidy()[[*shown, "delta_rmsea", "delta_srmr", "holds"]].copy()
+        frame["holds"] = [
+            "not testable" if step.holds is None else "yes" if step.holds else "no" for step in self.steps
+        ]
+        return (Table("Ladder", frame, notes=(self.verdict, *self.notes)),)
+
+
+def level_names(steps: Sequence[LevelResult]) -> list[str]:
+    """Names of the rungs."""
+    return [step.rung.level.name for step in steps]
+
+
+def pooled_sd(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Within-group standard deviation of each column."""
+    labels = np.unique(group)
+    total = sum(np.sum(group == g) * np.nanvar(values[group == g], axis=0) for g in labels)
+    return np.asarray(np.sqrt(total / len(group)), dtype=float)
