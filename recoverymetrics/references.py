@@ -265,5 +265,118 @@ _ENTRIES = (
     Reference(
         "mccullagh1980", "McCullagh P (1980). J R Stat Soc B 42:109-142", "10.1111/j.2517-6161.1980.tb01109.x"
     ),
+    Reference("wilson1927", "Wilson EB (1927). J Am Stat Assoc 22:209-212", "10.1080/01621459.1927.10502953"),
+    Reference(
+        "clopper1934", "Clopper CJ, Pearson ES (1934). Biometrika 26:404-413", "10.1093/biomet/26.4.404"
+    ),
+    Reference(
+        "brown2001", "Brown LD, Cai TT, DasGupta A (2001). Stat Sci 16:101-133", "10.1214/ss/1009213286"
+    ),
+    Reference(
+        "newcombe1998",
+        "Newcombe RG (1998). Stat Med 17:873-890",
+        "10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I",
+    ),
+    Reference(
+        "vondergracht2012",
+        "von der Gracht HA (2012). Technol Forecast Soc Change 79:1525-1536",
+        "10.1016/j.techfore.2012.04.013",
+    ),
+    Reference(
+        "fitch2001",
+        "Fitch K, Bernstein SJ, Aguilar MD et al (2001). The RAND/UCLA appropriateness method user's manual. RAND MR-1269",
+    ),
+    Reference(
+        "williamson2017",
+        "Williamson PR, Altman DG, Bagley H et al (2017). Trials 18(Suppl 3):280",
+        "10.1186/s13063-017-1978-4",
+    ),
+    Reference(
+        "kapoor1987",
+        "Kapoor P (1987). Systems approach to documentary maritime fraud. University of Plymouth",
+    ),
+    Reference("schmidt1997", "Schmidt RC (1997). Decis Sci 28:763-774", "10.1111/j.1540-5915.1997.tb01330.x"),
+    Reference(
+        "dajani1979",
+        "Dajani JS, Sincoff MZ, Talley WK (1979). Technol Forecast Soc Change 13:83-90",
+        "10.1016/0040-1625(79)90007-6",
+    ),
+    Reference(
+        "scheibe1975",
+        "Scheibe M, Skutsch M, Schofer J (1975). In: Linstone HA, Turoff M (eds) The Delphi method. Addison-Wesley",
+    ),
+    Reference(
+        "holey2007",
+        "Holey EA, Feeley JL, Dixon J, Whittaker VJ (2007). BMC Med Res Methodol 7:52",
+        "10.1186/1471-2288-7-52",
+    ),
+    Reference("wilcoxon1945", "Wilcoxon F (1945). Biometrics Bull 1:80-83", "10.2307/3001968"),
+    Reference("mcnemar1947", "McNemar Q (1947). Psychometrika 12:153-157", "10.1007/BF02295996"),
+    Reference(
+        "bonett2006", "Bonett DG (2006). Comput Stat Data Anal 50:2953-2957", "10.1016/j.csda.2005.05.007"
+    ),
+    Reference(
+        "english1976", "English JM, Kernan GL (1976). Transp Res 10:367-371", "10.1016/0041-1647(76)90052-5"
+    ),
+    Reference(
+        "gattrell2024",
+        "Gattrell WT, Logullo P, van Zuuren EJ et al (2024). PLoS Med 21:e1004326",
+        "10.1371/journal.pmed.1004326",
+    ),
+    Reference(
+        "niederberger2024",
+        "Niederberger M, Schifano J, Deckert S et al (2024). PLoS One 19:e0304651",
+        "10.1371/journal.pone.0304651",
+    ),
+    Reference(
+        "junger2017",
+        "Junger S, Payne SA, Brine J, Radbruch L, Brearley SG (2017). Palliat Med 31:684-706",
+        "10.1177/0269216317690685",
+    ),
+    Reference("politbeck2006", "Polit DF, Beck CT (2006). Res Nurs Health 29:489-497", "10.1002/nur.20147"),
+    Reference(
+        "polit2007", "Polit DF, Beck CT, Owen SV (2007). Res Nurs Health 30:459-467", "10.1002/nur.20199"
+    ),
+    Reference("aiken1985", "Aiken LR (1985). Educ Psychol Meas 45:131-142", "10.1177/0013164485451012"),
+    Reference(
+        "penfield2004",
+        "Penfield RD, Giacobbi PR (2004). Meas Phys Educ Exerc Sci 8:213-225",
+        "10.1207/s15327841mpee0804_3",
+    ),
+    Reference(
+        "lawshe1975", "Lawshe CH (1975). Pers Psychol 28:563-575", "10.1111/j.1744-6570.1975.tb01393.x"
+    ),
+    Reference(
+        "wilson2012",
+        "Wilson FR, Pan W, Schumsky DA (2012). Meas Eval Couns Dev 45:197-210",
+        "10.1177/0748175612440286",
+    ),
+    Reference(
+        "ayre2014", "Ayre C, Scally AJ (2014). Meas Eval Couns Dev 47:79-86", "10.1177/0748175613513808"
+    ),
+    Reference(
+        "andersongerbing1991",
+        "Anderson JC, Gerbing DW (1991). J Appl Psychol 76:732-740",
+        "10.1037/0021-9010.76.5.732",
+    ),
+    Reference(
+        "colquitt2019",
+        "Colquitt JA, Sabey TB, Rodell JB, Hill ET (2019). J Appl Psychol 104:1243-1265",
+        "10.1037/apl0000406",
+    ),
+    Reference(
+        "terwee2018",
+        "Terwee CB, Prinsen CAC, Chiarotto A et al (2018). Qual Life Res 27:1159-1170",
+        "10.1007/s11136-018-1829-0",
+    ),
+    Reference("flesch1948", "Flesch R (1948). J Appl Psychol 32:221-233", "10.1037/h0057532"),
+    Reference(
+        "leamy2011",
+        "Leamy M, Bird V, Le Boutillier C, Williams J, Slade M (2011). Br J Psychiatry 199:445-452",
+        "10.1192/bjp.bp.110.083733",
+    ),
+    Reference(
+        "hyndman1996", "Hyndman RJ, Fan Y (1996). Am Stat 50:361-365", "10.1080/00031305.1996.10473566"
+    ),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from recoverymetrics.consensus.lineage import Lineage
@@ -194,7 +195,11 @@ class DelphiPanel:
         return Deciding(np.where(index[:, None] >= 0, chosen, np.nan), index)
 
     def rating_counts(
-        self, deciding: Deciding, *, weights: FloatArray | None = None, cases: FloatArray | None = None
+        self,
+        deciding: Deciding,
+        *,
+        weights: npt.NDArray[np.floating] | None = None,
+        cases: FloatArray | None = None,
     ) -> RatingCounts:
         """Category counts of the deciding ratings, for the panel or for reweighted panels.
 

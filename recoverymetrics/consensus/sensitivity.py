@@ -227,7 +227,7 @@ def _probability(panel: DelphiPanel, rule: Rule, deciding: Deciding, n_boot: int
     passed = np.zeros(len(panel.statements))
     for start in range(0, n_boot, _CHUNK):
         size = min(_CHUNK, n_boot - start)
-        weights = np.zeros((size, len(panel.panelists)))
+        weights = np.zeros((size, len(panel.panelists)), dtype=np.float32)
         weights[:, present] = rng.multinomial(n, np.full(n, 1 / n), size=size)
         passed += rule.evaluate(panel.rating_counts(deciding, weights=weights)).passed.sum(axis=0)
     return passed / n_boot

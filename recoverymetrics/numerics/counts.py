@@ -8,6 +8,7 @@ last axis of the product. Counts may be fractional (weights).
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from recoverymetrics.typing import FloatArray
 
@@ -107,13 +108,14 @@ def _order_statistic(
     return np.minimum(index, cumulative.shape[-1] - 1)
 
 
-def resampled(weights: FloatArray, indicators: FloatArray) -> FloatArray:
+def resampled(weights: npt.NDArray[np.floating], indicators: FloatArray) -> FloatArray:
     """Counts of reweighted panels: one matrix product.
 
     Parameters
     ----------
     weights : ndarray, shape (B, P)
-        How often each of ``P`` people is in each of ``B`` panels, or their weights.
+        How often each of ``P`` people is in each of ``B`` panels, or their weights. In single precision the product
+        is too: twice as fast, and exact for whole numbers with one-hot indicators.
     indicators : ndarray, shape (S, P, K)
         One-hot ratings.
 
@@ -123,4 +125,5 @@ def resampled(weights: FloatArray, indicators: FloatArray) -> FloatArray:
     """
     s, p, k = indicators.shape
     flat = np.ascontiguousarray(np.moveaxis(indicators, 1, 0).reshape(p, s * k))
-    return np.asarray(weights @ flat).reshape(weights.shape[0], s, k)
+    counts: FloatArray = (weights @ flat.astype(weights.dtype)).astype(float)
+    return counts.reshape(weights.shape[0], s, k)

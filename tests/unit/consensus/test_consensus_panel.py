@@ -57,7 +57,7 @@ def test_bad_cells_are_named(rows, message):
 
 
 def test_unknown_column_and_attribute():
-    with pytest.raises(DataError, match="'region'.*s, p, r, x"):
+    with pytest.raises(DataError, match=r"'region'.*s, p, r, x"):
         panel([("a", 1, 1, 5)], region="region")
     with pytest.raises(OptionError, match="region="):
         panel([("a", 1, 1, 5)]).participation()

@@ -122,7 +122,7 @@ def test_rule_within_groups():
     assert passed(rm.ConsensusRule(), *statements) == [True, True]
     assert passed(rm.ConsensusRule() & users, *statements, groups=groups) == [True, False]
     assert passed(rm.WithinGroups(rm.ConsensusRule()), *statements, groups=groups) == [True, False]
-    with pytest.raises(OptionError, match="'carers'.*users, staff"):
+    with pytest.raises(OptionError, match=r"'carers'.*users, staff"):
         passed(rm.WithinGroups(rm.ConsensusRule(), groups="carers"), *statements, groups=groups)
 
 

@@ -65,3 +65,21 @@ def test_low_relevance_items_are_found(truth):
         stakeholder="stakeholder", region="region",
     )  # fmt: skip
     assert sorted(found.low_relevance) == sorted(truth["low_relevance_items"])
+
+
+def test_every_column_is_in_the_glossary(panel):
+    from recoverymetrics.display import GLOSSARY
+
+    split = panel.check_consensus(by="stakeholder")
+    users, staff = split.for_group("lived_experience"), split.for_group("professional")
+    results = [
+        split, panel.participation(), panel.attrition("region"), panel.stability(), panel.concordance(),
+        panel.sensitivity(n_boot=10), panel.reporting_checklist(), rm.plan_panel_size((10,), n_sim=5),
+        rm.compare_stakeholders(users, staff), rm.compare_stakeholders(users, staff, users.named("again")),
+    ]  # fmt: skip
+    for result in results:
+        for frame in (result.tidy(), result.glance()):
+            assert set(frame) <= set(GLOSSARY), type(result).__name__
+        assert len(result.glance()) == 1
+        assert result.summary()
+        assert result.to_dict()["tidy"]

@@ -105,7 +105,7 @@ def test_own_weights_beside_the_fixed_scale(themes, coverage):
 
 def test_an_item_never_counts_on_both_sides(themes):
     both = rm.map_coverage(["q"], ELEMENTS, {"q": ["hope", "stigma"]})
-    with pytest.raises(DataError, match="'q'.*one side"):
+    with pytest.raises(DataError, match=r"'q'.*one side"):
         rm.map_themes(themes, both).augment(pd.DataFrame({"id": ["p1"], "q": [3]}), id="id")
     bank = pd.DataFrame({"item_id": ["q"], "domain": ["barrier"], "element": ["hope;stigma"]})
     settled = rm.map_themes(themes, rm.map_coverage(bank, ELEMENTS))
