@@ -243,6 +243,8 @@ def cross_product(influence: Influence, codes: IntArray, weights: FloatArray | N
 
 
 def _solve(counts: FloatArray, tau: FloatArray, first: IntArray, second: IntArray) -> PairSolution:
+    if first.size == 0:
+        return PairSolution(np.empty(0), np.empty(0, dtype=bool), np.empty(0, dtype=bool), 0)
     blocks = [slice(at, at + _PAIR_BLOCK) for at in range(0, first.size, _PAIR_BLOCK)]
     parts = [solve_pairs(counts[b], tau[first[b]], tau[second[b]]) for b in blocks]
     return PairSolution(

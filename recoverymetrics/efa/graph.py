@@ -180,7 +180,7 @@ def _resampled_communities(task: _GraphTask) -> IntArray:
         R = pairwise_moments(np.asarray(rows, dtype=float)).correlation
     else:
         R = ordinal_moments(np.asarray(rows, dtype=np.int64), task.n_categories).correlations
-    return explore_graph(R, float(n), task.items, n_penalties=20).communities
+    return explore_graph(R, float(n), task.items).communities
 
 
 def _matched(base: IntArray, draw: IntArray) -> BoolArray:

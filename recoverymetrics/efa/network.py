@@ -52,7 +52,13 @@ class GraphAnalysis:
 
 
 def explore_graph(
-    R: FloatArray, n: float, items: tuple[str, ...], *, gamma: float = 0.5, n_penalties: int = 40
+    R: FloatArray,
+    n: float,
+    items: tuple[str, ...],
+    *,
+    gamma: float = 0.5,
+    n_penalties: int = 40,
+    smallest: float = 0.1,
 ) -> GraphAnalysis:
     """Exploratory graph analysis (Golino & Epskamp 2017; Golino et al. 2020).
 
@@ -71,13 +77,15 @@ def explore_graph(
     gamma : float, default 0.5
         EBIC hyperparameter; falls to 0.25 and 0 while an item has no link.
     n_penalties : int, default 40
-        Penalties on a logarithmic grid from the largest correlation to a hundredth of it.
+        Penalties on a logarithmic grid from the largest correlation down.
+    smallest : float, default 0.1
+        Smallest penalty as a share of the largest correlation.
 
     Returns
     -------
     GraphAnalysis
     """
-    network, penalty, ebic = lasso_network(R, n, gamma=gamma, n_penalties=n_penalties)
+    network, penalty, ebic = lasso_network(R, n, gamma=gamma, n_penalties=n_penalties, smallest=smallest)
     communities = walktrap(np.abs(network))
     if _is_one_dimensional(R):
         communities = np.where(communities >= 0, 0, communities)
@@ -87,13 +95,13 @@ def explore_graph(
 
 
 def lasso_network(
-    R: FloatArray, n: float, *, gamma: float = 0.5, n_penalties: int = 40
+    R: FloatArray, n: float, *, gamma: float = 0.5, n_penalties: int = 40, smallest: float = 0.1
 ) -> tuple[FloatArray, float, float]:
     """Partial correlations of the graphical lasso, its penalty chosen by the extended BIC.
 
     Parameters
     ----------
-    R, n, gamma, n_penalties
+    R, n, gamma, n_penalties, smallest
         As in :func:`explore_graph`.
 
     Returns
@@ -101,7 +109,7 @@ def lasso_network(
     network : ndarray, shape (p, p)
     penalty, ebic : float
     """
-    path = _lasso_path(R, n_penalties)
+    path = _lasso_path(R, n_penalties, smallest)
     chosen = _choose(path, R, n, gamma)
     for smaller in (g for g in (0.25, 0.0) if g < gamma):
         if (np.abs(chosen[0]).sum(axis=0) > 0).all():
@@ -110,13 +118,13 @@ def lasso_network(
     return chosen
 
 
-def _lasso_path(R: FloatArray, n_penalties: int) -> list[tuple[float, FloatArray]]:
+def _lasso_path(R: FloatArray, n_penalties: int, smallest: float) -> list[tuple[float, FloatArray]]:
     """Precision matrices along decreasing penalties."""
     from sklearn.covariance import graphical_lasso
 
     top = float(np.max(np.abs(R - np.eye(len(R)))))
     path = []
-    for penalty in np.geomspace(top, 0.01 * top, n_penalties):
+    for penalty in np.geomspace(top, smallest * top, n_penalties):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             try:

@@ -43,7 +43,8 @@ def modularity(weights: FloatArray, labels: IntArray) -> float:
 
 def _merge(weights: FloatArray, steps: int) -> IntArray:
     p = len(weights)
-    walk = weights + np.diag(weights.max(axis=1))  # a loop on every node, so that walks can wait
+    links = np.count_nonzero(weights, axis=1)
+    walk = weights + np.diag(weights.sum(axis=1) / links)  # a loop of mean weight, so that walks can wait
     degree = walk.sum(axis=1)
     power = np.linalg.matrix_power(walk / degree[:, None], steps)
     profile = {i: power[i] / np.sqrt(degree) for i in range(p)}
