@@ -1,0 +1,206 @@
+"""The invariance ladder: planted truth, what cannot be tested, checks before anything runs, messages."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recoverymetrics import DataError, DataWarning, OptionError
+from recoverymetrics.invariance import InvarianceCriteria, check_invariance
+from recoverymetrics.invariance.ladder.levels import plan_levels
+
+MODEL = "hope =~ x1 + x2 + x3 + x4 + x5 + x6"
+
+
+def factor_data(seed, sizes, *, means=None, shift=None, loading=None, cuts=None):
+    """One factor, six items; ``shift`` and ``loading`` map (group, item) to what is added there."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for g, n in enumerate(sizes):
+        eta = rng.normal(0 if means is None else means[g], 1, n)
+        columns = {}
+        for j in range(6):
+            x = (0.8 + (loading or {}).get((g, j), 0)) * eta + rng.normal(0, 0.7, n)
+            x = x + (shift or {}).get((g, j), 0)
+            columns[f"x{j + 1}"] = x if cuts is None else np.searchsorted(cuts, x)
+        frames.append(pd.DataFrame(columns).assign(region=f"R{g + 1}"))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def shifted():
+    return factor_data(1, [300, 400, 350], means=[0, 0.5, -0.5], shift={(1, 2): 0.8, (2, 4): -0.8})
+
+
+def test_full_invariance_holds_to_the_top():
+    data = factor_data(2, [300, 300, 300, 300, 300, 300], means=[0, 0.3, -0.3, 0.6, 0.1, -0.2])
+    result = check_invariance(data, MODEL, group="region")
+    table = result.tidy().set_index("level")
+    assert list(table.index) == ["configural", "metric", "scalar", "strict"]
+    assert table["holds"].tolist() == [True] * 4
+    assert result.highest == "strict"
+    assert table["delta_df"].iloc[1:].tolist() == [25.0, 25.0, 30.0]
+    assert "observed scores may be compared" in result.verdict
+    np.testing.assert_allclose(table["df"], [54, 79, 104, 134])
+
+
+def test_shifted_intercepts_stop_the_ladder_and_partial_finds_them(shifted):
+    result = check_invariance(shifted, MODEL, group="region")
+    assert result.highest == "metric"
+    assert "Scalar invariance does not" in result.verdict
+    partial = result.partial()
+    assert partial.level == "scalar"
+    assert partial.holds
+    assert set(partial.freed) == {"x3~1", "x5~1"}
+    assert partial.path["step"].tolist() == [1, 2]
+    assert "criteria hold" in partial.reason
+    assert partial.glance()["n_freed"].item() == 2
+
+
+def test_partial_stops_before_a_factor_loses_its_anchors(shifted):
+    result = check_invariance(shifted, MODEL, group="region")
+    kept = result.partial(min_invariant=5)
+    assert len(kept.freed) == 1
+    assert "no parameter is left" in kept.reason
+    assert result.partial(max_freed=1).reason == "the limit on freed parameters"
+
+
+def test_effect_sizes_and_impact_point_to_the_shifted_items(shifted):
+    result = check_invariance(shifted, MODEL, group="region")
+    sizes = result.effect_sizes(reference="R1").set_index(["item", "group"])
+    assert sizes.loc[("x3", "R2"), "dmacs_signed"] > 0.5
+    assert sizes.loc[("x5", "R3"), "dmacs_signed"] < -0.5
+    assert (sizes["dmacs"] >= sizes["dmacs_signed"].abs() - 1e-12).all()
+    assert sizes.loc[("x1", "R2"), "dmacs"] < 0.25
+    impact = result.impact().set_index("group")
+    truth = np.array([0, 0.5, -0.5])
+    truth = truth - np.average(truth, weights=[300, 400, 350])
+    np.testing.assert_allclose(impact["mean_aligned"], truth, atol=0.12)
+
+
+def test_three_categories_leave_thresholds_untestable():
+    data = factor_data(4, [500, 500], cuts=[-0.5, 0.5])
+    result = check_invariance(data, MODEL, group="region", ordered=True)
+    assert result.untestable == ("thresholds",)
+    table = result.tidy().set_index("level")
+    assert table.loc["thresholds", "reason"].startswith("not testable")
+    assert pd.isna(table.loc["thresholds", "delta_chi2"])
+    assert table.loc["loadings", "delta_df"] == 5
+    assert "Not testable" in result.verdict
+
+
+def test_two_categories_test_loadings_and_intercepts_together():
+    uneven = {(g, j): 0.3 * (j - 1) for g in (0, 1) for j in range(6)}
+    data = factor_data(5, [900, 900], means=[0, 0.4], cuts=[0.0], shift=uneven)
+    result = check_invariance(data, MODEL, group="region", ordered=True, levels=["loadings", "intercepts"])
+    assert "loadings" in result.untestable
+    row = result.tidy().set_index("level").loc["intercepts"]
+    assert row["delta_df"] == 4
+    assert row["holds"]
+
+
+def test_ordinal_shift_is_found_at_the_intercepts():
+    data = factor_data(6, [600, 600], shift={(1, 1): 0.8}, cuts=[-1.2, -0.4, 0.4, 1.2])
+    result = check_invariance(data, MODEL, group="region", ordered=True, criteria="likelihood_ratio")
+    table = result.tidy().set_index("level")
+    assert not table.loc["intercepts", "holds"]
+    assert result.partial("intercepts").freed[0] == "x2~1"
+
+
+def test_levels_resolve_and_pull_in_what_they_need():
+    assert [r.level.name for r in plan_levels(["scalar"], ordinal=False)] == ["configural", "scalar"]
+    assert plan_levels(["scalar"], ordinal=False)[1].equal == ("loadings", "intercepts")
+    assert plan_levels(["strong", "weak"], ordinal=False)[1].level.name == "metric"
+    assert plan_levels(["metric"], ordinal=True)[1].equal == ("thresholds", "loadings")
+    with pytest.raises(OptionError, match="configural, metric"):
+        plan_levels(["partial"], ordinal=False)
+
+
+def test_criteria_differ_and_can_be_made(shifted):
+    strict = check_invariance(shifted, MODEL, group="region", levels=["metric"], criteria="likelihood_ratio")
+    assert strict.criteria.alpha == 0.05
+    own = InvarianceCriteria("own", "chen2007", cfi=(0.5, 0.5))
+    assert check_invariance(shifted, MODEL, group="region", criteria=own).highest == "strict"
+    for name in ("cheung2002", "rutkowski2014", "rutkowski2017", "meade2008", "chen2007_small"):
+        assert not check_invariance(shifted, MODEL, group="region", criteria=name).tidy()["holds"].iloc[2]
+    with pytest.raises(OptionError, match="chen2007"):
+        check_invariance(shifted, MODEL, group="region", criteria="chen")
+
+
+def test_unused_categories_are_named_before_anything_runs():
+    data = factor_data(7, [300, 300], cuts=[-1, 0, 1])
+    data.loc[(data["region"] == "R2") & (data["x2"] == 3), "x2"] = 2
+    with pytest.raises(DataError, match="x2 category 3 in R2"):
+        check_invariance(data, MODEL, group="region", ordered=True)
+    merged = check_invariance(data, MODEL, group="region", ordered=True, merge_empty=True)
+    assert any("x2: 4 categories merged to 3" in note for note in merged.notes)
+
+
+def test_small_groups(shifted):
+    few = pd.concat([shifted, shifted.head(5).assign(region="R9")])
+    with pytest.raises(DataError, match="'R9' has 5 persons"):
+        check_invariance(few, MODEL, group="region")
+    result = check_invariance(few, MODEL, group="region", drop_groups_below=20)
+    assert any("R9" in note and "left out" in note for note in result.notes)
+    with pytest.warns(DataWarning, match="only 60 persons"):
+        check_invariance(
+            pd.concat([shifted, shifted.head(60).assign(region="R9")]),
+            MODEL,
+            group="region",
+            levels=["metric"],
+        )
+
+
+def test_one_group_and_mixed_items_are_refused(shifted):
+    with pytest.raises(DataError, match="two or more are needed"):
+        check_invariance(shifted.query("region == 'R1'"), MODEL, group="region")
+    with pytest.raises(DataError, match="two or more are needed"):
+        check_invariance(shifted.drop(columns="region"), MODEL)
+    with pytest.raises(OptionError, match="leaves out"):
+        check_invariance(shifted, MODEL, group="region", ordered=["x1"])
+
+
+def test_missing_answers_are_counted(shifted):
+    holes = shifted.copy()
+    holes.loc[:9, "x1"] = np.nan
+    result = check_invariance(holes, MODEL, group="region", levels=["metric"])
+    assert any(note.startswith("10 persons") for note in result.notes)
+    fiml = check_invariance(holes, MODEL, group="region", levels=["metric"], missing="fiml")
+    assert fiml.glance()["n"].item() == len(holes)
+
+
+def test_bifactor_and_second_order_ladders():
+    rng = np.random.default_rng(9)
+    n = 1200
+    g, parts = rng.normal(size=(n, 1)), rng.normal(size=(n, 3))
+    x = 0.7 * g + 0.5 * np.repeat(parts, 3, axis=1) + rng.normal(0, 0.6, (n, 9))
+    data = pd.DataFrame(x, columns=[f"x{i}" for i in range(1, 10)]).assign(
+        region=np.repeat(["A", "B"], n // 2)
+    )
+    specific = "\n".join(f"s{k + 1} =~ " + " + ".join(f"x{3 * k + i}" for i in (1, 2, 3)) for k in range(3))
+    second = check_invariance(
+        data, f"{specific}\ng =~ s1 + s2 + s3", group="region", levels=["metric", "scalar"]
+    )
+    assert second.highest == "scalar"
+    whole = "g =~ " + " + ".join(f"x{i}" for i in range(1, 10))
+    bifactor = check_invariance(
+        data, f"{whole}\n{specific}", group="region", levels=["metric", "scalar"], orthogonal=True
+    )
+    assert bifactor.highest == "scalar"
+
+
+def test_result_surface(shifted):
+    import matplotlib.pyplot as plt
+
+    result = check_invariance(shifted, MODEL, group="region")
+    assert "Ladder" in result.summary()
+    assert result.to_dict()["tidy"][0]["level"] == "configural"
+    assert set(result.models) == {"configural", "metric", "scalar", "strict"}
+    assert result.converged
+    assert result.admissible
+    assert len(result.plot().lines) == 3
+    assert len(result.plot("impact").get_lines()) == 4
+    plt.close("all")
+    with pytest.raises(OptionError, match="reference='X'"):
+        result.effect_sizes(reference="X")
+    with pytest.raises(OptionError, match="every level holds"):
+        check_invariance(shifted, MODEL, group="region", levels=["metric"]).partial()
