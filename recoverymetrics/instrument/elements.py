@@ -12,7 +12,7 @@ import pandas as pd
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument.frame import to_pandas
 from recoverymetrics.instrument.frozen import freeze
-from recoverymetrics.instrument.notes import listing
+from recoverymetrics.instrument.notes import listing, rows_at
 from recoverymetrics.typing import IntoFrame
 
 
@@ -186,9 +186,9 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str], what: str) -> N
 
 def require_filled(values: Sequence[str], column: str) -> None:
     """Raise when a text column has empty cells; names the rows."""
-    empty = [row + 1 for row, value in enumerate(values) if not value]
+    empty = [row for row, value in enumerate(values) if not value]
     if empty:
-        raise DataError(f"column {column!r} is empty in {len(empty)} rows (rows {listing(empty)}); fill it.")
+        raise DataError(f"column {column!r} is empty in {rows_at(empty)}; fill it.")
 
 
 def text_column(frame: pd.DataFrame, column: str) -> list[str]:
@@ -209,7 +209,7 @@ def _agreement(frame: pd.DataFrame) -> list[float]:
     if len(bad):
         hint = " (a column with percent is called agreement_pct)" if name == "agreement" else ""
         raise DataError(
-            f"column {name!r} must hold numbers from 0 to {top:g}{hint}; rows {listing(bad + 1)} do not, for "
-            f"example {frame[name].iloc[bad[0]]!r}. Leave unknown agreement empty."
+            f"column {name!r} must hold numbers from 0 to {top:g}{hint}; not so in {rows_at(bad)}, for "
+            f"example {str(frame[name].iloc[bad[0]])!r}. Leave unknown agreement empty."
         )
     return [float(value) for value in values / top]

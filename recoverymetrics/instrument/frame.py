@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from recoverymetrics.errors import DataError
+from recoverymetrics.instrument.notes import plural, rows_at
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, ObjectArray
 
 
@@ -100,7 +101,7 @@ def to_pandas(data: IntoFrame) -> pd.DataFrame:
     """
     frame = _native_frame(data)
     if frame.shape[1] == 0 or frame.shape[0] == 0:
-        raise DataError(f"the data are empty: {frame.shape[0]} rows and {frame.shape[1]} columns.")
+        raise DataError(f"the data are empty: {frame.shape[0]} rows and {plural(frame.shape[1], 'column')}.")
     duplicated = frame.columns[frame.columns.duplicated()]
     if len(duplicated):
         raise DataError(f"column {duplicated[0]!r} appears more than once; give every column its own name.")
@@ -112,6 +113,8 @@ def _native_frame(data: IntoFrame) -> pd.DataFrame:
         return data.copy(deep=False)
     if isinstance(data, Mapping):
         return pd.DataFrame(dict(data))
+    if isinstance(data, str):
+        raise DataError(f"data is the text {data!r}; read a file with read_table(path) first.")
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return pd.DataFrame(data, columns=[f"item{j + 1}" for j in range(data.shape[1])])
     import narwhals as nw
@@ -176,13 +179,13 @@ def read_items(
 def item_names(frame: pd.DataFrame, items: Sequence[str] | None, others: Sequence[Any]) -> list[str]:
     """Item columns: those asked for, or all but the columns named in ``others``; every name is checked."""
     special = [name for name in others if isinstance(name, str)]
-    wanted = [items] if isinstance(items, str) else items
+    wanted = None if items is None else [items] if isinstance(items, str) else list(items)
     for name in [*special, *(wanted or ())]:
         if name not in frame.columns:
             raise DataError(
                 f"there is no column {name!r}; the columns are {', '.join(map(str, frame.columns))}."
             )
-    names = list(wanted) if wanted is not None else [c for c in frame.columns if c not in special]
+    names = wanted if wanted is not None else [c for c in frame.columns if c not in special]
     if not names:
         raise DataError("no item columns are left; name them with items=[...].")
     if len(set(names)) < len(names):
@@ -197,10 +200,7 @@ def _group_labels(frame: pd.DataFrame, group: GroupSpec) -> tuple[ObjectArray | 
     labels, groups = labels_of(frame, group)
     absent = np.flatnonzero([label is None for label in labels])
     if absent.size:
-        raise DataError(
-            f"{absent.size} rows have no group label (first: row {absent[0] + 1}); label them or leave them "
-            "out before the call."
-        )
+        raise DataError(f"no group label in {rows_at(absent)}; label them or leave them out before the call.")
     return labels, groups
 
 
@@ -237,10 +237,10 @@ def numeric_column(frame: pd.DataFrame, name: str) -> FloatArray:
     numbers = pd.to_numeric(column, errors="coerce")
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if bad.size:
-        rows = ", ".join(str(row + 1) for row in bad[:5])
         raise DataError(
-            f"item {name!r} holds text that is not a number in {bad.size} rows (rows {rows}; first value "
-            f"{column.iloc[bad[0]]!r}); code the categories as integers, or list the code in missing_codes."
+            f"item {name!r} holds text that is not a number in {rows_at(bad)} (first value "
+            f"{column.iloc[bad[0]]!r}); code the categories as integers, list the code in missing_codes of "
+            "Responses, or leave the column out by naming the items with items=[...]."
         )
     values: FloatArray = numbers.to_numpy(dtype=float, na_value=np.nan)
     if np.isinf(values).any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.instrument.frame import numeric_column
-from recoverymetrics.instrument.notes import Note, listing
+from recoverymetrics.instrument.notes import Note, listing, plural, rows_at
 from recoverymetrics.typing import FloatArray, ObjectArray
 
 CategoryRange: TypeAlias = tuple[int, int]
@@ -29,22 +29,38 @@ def read_values(
     """Item columns as floats, missing codes turned into NaN and counted per item and code."""
     codes = _codes_by_item(items, missing_codes)
     columns, notes = [], []
+    occurrences: dict[Any, int] = {}
     for item in items:
-        column = frame[item]
-        text_codes = [code for code in codes[item] if isinstance(code, str)]
-        if text_codes and not pd.api.types.is_numeric_dtype(column.dtype):
-            stripped = column.map(lambda value: value.strip() if isinstance(value, str) else value)
-            for code in text_codes:
-                hit = (stripped == code).fillna(False).to_numpy(dtype=bool)
-                notes += _note_code(item, code, int(hit.sum()))
-                column = column.mask(hit)
-        values = numeric_column(pd.DataFrame({item: column}), item).copy()
-        for number in (code for code in codes[item] if not isinstance(code, str)):
-            hit = values == float(number)
-            notes += _note_code(item, number, int(hit.sum()))
-            values[hit] = np.nan
+        values, hits = _read_column(frame, item, codes[item])
         columns.append(values)
+        for code in codes[item]:
+            n = hits.get(code, 0)
+            occurrences[code] = occurrences.get(code, 0) + n
+            if n:
+                text = f"item {str(item)!r}: code {code!r} read as missing in {plural(n, 'response')}."
+                notes.append(Note("missing_code", text, str(item), n=n))
+    unused = [code for code, n in occurrences.items() if n == 0]
+    notes += [Note("unused_code", f"missing code {code!r} does not occur.") for code in unused]
     return np.column_stack(columns), notes
+
+
+def _read_column(frame: pd.DataFrame, item: str, codes: Sequence[Any]) -> tuple[FloatArray, dict[Any, int]]:
+    """One item column without its missing codes, and how often each code occurred."""
+    column = frame[item]
+    hits: dict[Any, int] = {}
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        text = column.map(lambda value: value.strip() if isinstance(value, str) else value).astype(object)
+        for code in (code for code in codes if isinstance(code, str)):
+            hit = (text == code).fillna(False).to_numpy(dtype=bool)
+            hits[code] = int(hit.sum())
+            column = column.mask(hit)
+    values = numeric_column(pd.DataFrame({item: column}), item).copy()
+    for code, number in ((code, _as_number(code)) for code in codes):
+        if not hits.get(code) and number is not None:
+            hit = values == number
+            hits[code] = int(hit.sum())
+            values[hit] = np.nan
+    return values, hits
 
 
 def _codes_by_item(items: Sequence[str], missing_codes: MissingCodes) -> dict[str, list[Any]]:
@@ -59,16 +75,20 @@ def _codes_by_item(items: Sequence[str], missing_codes: MissingCodes) -> dict[st
 
 
 def _as_list(codes: Any) -> list[Any]:
-    listed = [codes] if isinstance(codes, str) or np.ndim(codes) == 0 else list(codes)
-    return [code for code in listed if not (code is None or code is pd.NA or code != code)]
+    several = isinstance(codes, Iterable) and not isinstance(codes, str)
+    listed = [_plain(code) for code in (codes if several else [codes])]
+    return [code for code in dict.fromkeys(listed) if not (code is None or code is pd.NA or code != code)]
 
 
-def _note_code(item: str, code: Any, n: int) -> list[Note]:
-    if n == 0:
-        return []
-    return [
-        Note("missing_code", f"item {item!r}: {n} responses with code {code!r} read as missing.", item, n=n)
-    ]
+def _plain(code: Any) -> Any:
+    return code.item() if isinstance(code, np.generic) else code
+
+
+def _as_number(code: Any) -> float | None:
+    try:
+        return float(code)
+    except (TypeError, ValueError):
+        return None
 
 
 def check_whole(values: FloatArray, items: Sequence[str]) -> None:
@@ -79,14 +99,10 @@ def check_whole(values: FloatArray, items: Sequence[str]) -> None:
         if bad.size == 0 or seen.size == 0:
             continue
         worst = column[bad[0]]
-        cause = (
-            "is negative; list it in missing_codes if it means no answer, or add a constant to the categories"
-            if worst < 0
-            else "is not a whole number; categories must be integers"
-        )
-        raise DataError(
-            f"item {item!r} holds {worst:g} (row {bad[0] + 1}; {bad.size} such rows), which {cause}."
-        )
+        cause = "is not a whole number; categories must be integers"
+        if worst < 0:
+            cause = "is negative; list it in missing_codes if it means no answer, or add a constant to all categories"
+        raise DataError(f"item {item!r} holds {worst:g} ({rows_at(bad)}), which {cause}.")
 
 
 def resolve_categories(
@@ -151,7 +167,7 @@ def _shared_range(values: FloatArray) -> tuple[CategoryRange, list[Note]]:
         notes.append(
             Note(
                 "suspect_code",
-                f"{n} responses are {code:g} or more, far above the other categories (up to "
+                f"{plural(n, 'response')} of {code:g} or more, far above the other categories (up to "
                 f"{seen[np.argmax(gap)]:g}): list the code in missing_codes, or declare categories=(low, high).",
                 n=n,
             )
@@ -176,8 +192,8 @@ def _compare_range(column: FloatArray, item: str, limits: CategoryRange, *, decl
     outside = np.flatnonzero((column < low) | (column > high))
     if declared and outside.size:
         raise DataError(
-            f"item {item!r} has responses outside its categories {low} to {high}: {outside.size} rows (rows "
-            f"{listing(outside + 1)}; first value {column[outside[0]]:g})."
+            f"item {item!r} has responses outside its categories {low} to {high} in {rows_at(outside)} "
+            f"(first value {column[outside[0]]:g})."
         )
     notes = []
     first, last = int(seen.min()), int(seen.max())
@@ -209,7 +225,7 @@ def check_shift(
         if np.isfinite(block).any():
             ranges[label] = (int(np.nanmin(block)), int(np.nanmax(block)))
     lowest, highest = min(r[0] for r in ranges.values()), max(r[1] for r in ranges.values())
-    if (lowest, highest) in ranges.values() or highest - lowest < 2:
+    if lowest != 0 or highest < 2 or (lowest, highest) in ranges.values():
         return
     lower = [label for label, r in ranges.items() if r == (lowest, highest - 1)]
     upper = [label for label, r in ranges.items() if r == (lowest + 1, highest)]

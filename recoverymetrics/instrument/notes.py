@@ -41,6 +41,17 @@ def listing(values: Iterable[Any], *, most: int = 5) -> str:
     return shown if len(every) <= most else f"{shown} and {len(every) - most} more"
 
 
+def plural(n: int, noun: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def rows_at(positions: Iterable[int]) -> str:
+    """``row 2`` or ``rows 2, 4 and 7 more``: positions counted from 0, written counted from 1."""
+    numbers = [int(position) + 1 for position in positions]
+    return f"{'row' if len(numbers) == 1 else 'rows'} {listing(numbers)}"
+
+
 def condense(notes: Iterable[Note], *, most: int = 6) -> list[str]:
     """Messages for reading: of each kind the first ``most``, then how many more and their total."""
     kinds: dict[str, list[Note]] = {}

@@ -24,7 +24,7 @@ from recoverymetrics.instrument.keying import (
     resolve_categories,
     reverse_key,
 )
-from recoverymetrics.instrument.notes import Note, condense, listing
+from recoverymetrics.instrument.notes import Note, condense, listing, plural, rows_at
 from recoverymetrics.instrument.regions import DEFAULT_AS_OF, find_regions, parse_date
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, ObjectArray
 
@@ -319,7 +319,7 @@ class Responses:
         if labelled.all():
             return data
         warnings.warn(
-            f"{int((~labelled).sum())} of {self.n} persons have no {record.group_name} label and are left out of "
+            f"{plural(int((~labelled).sum()), 'person')} of {self.n} without a {record.group_name} label left out of "
             "the analysis by group; leave out group= to analyse everybody together.",
             DataWarning,
             stacklevel=2,
@@ -346,18 +346,19 @@ class Responses:
         DataError
             Lists every item and group that falls short.
         """
-        faults = [note.message for note in self.problems if note.kind != "one_category"]
+        suspect = next((note for note in self.problems if note.kind == "suspect_code"), None)
+        if suspect is not None:
+            raise DataError(suspect.message)
+        faults = [note.message for note in self.problems if note.kind == "no_responses"]
         for item, column in zip(self.items, self.values.T, strict=True):
             used = len(np.unique(column[~np.isnan(column)]))
             if 0 < used < min_categories:
-                only = " only" if used == 1 else ""
-                plural = "category" if used == 1 else "categories"
-                faults.append(f"item {item!r} has {used} {plural}{only}, {min_categories} are needed.")
+                number = "one category only" if used == 1 else f"{used} categories"
+                faults.append(f"item {item!r} has {number}, {min_categories} are needed.")
         for label, size in self.group_sizes().items():
             if size < min_group_size:
-                faults.append(
-                    f"group {label!r} has {size} persons with responses, {min_group_size} are needed."
-                )
+                needed = f"{min_group_size} are needed"
+                faults.append(f"group {label!r} has {plural(size, 'person')} with responses, {needed}.")
         if faults:
             raise DataError(
                 " ".join(faults) + " Leave these items or groups out, or merge groups on purpose."
@@ -434,7 +435,7 @@ def read_groups(
         notes += [
             Note(
                 "unknown_region",
-                f"{n} persons with {region_from} {code!r} have no WHO region.",
+                f"no WHO region for {region_from} {code!r} ({plural(n, 'person')}).",
                 group=None,
                 n=n,
             )
@@ -450,9 +451,9 @@ def read_groups(
         )
     labels, groups = labels_of(frame, group)
     n = sum(label is None for label in labels)
-    notes = [Note("no_group", f"{n} persons have no {name} label.", n=n)] if n else []
+    notes = [Note("no_group", f"no {name} label for {plural(n, 'person')}.", n=n)] if n else []
     if not groups:
-        raise DataError(f"no person has a {name} label.")
+        raise DataError(f"no person has a {name} label; fill the column, or leave group= out.")
     return name, labels, groups, notes
 
 
@@ -493,11 +494,15 @@ def _read_ids(frame: pd.DataFrame, id: str | None) -> tuple[ObjectArray | None, 
     repeated = known[known.duplicated()].drop_duplicates()
     if len(repeated):
         raise DataError(
-            f"{len(repeated)} identifiers in column {id!r} appear more than once: "
-            f"{listing(list(repeated))}. Keep one row per person, or leave id= out."
+            f"duplicate identifiers in column {id!r}: {listing(repeated)}. Keep one row per person, or leave "
+            "id= out."
         )
     absent = int(column.isna().sum())
-    notes = [Note("no_id", f"{absent} persons have no identifier in {id!r}.", n=absent)] if absent else []
+    notes = (
+        [Note("no_id", f"no identifier in {id!r} for {plural(absent, 'person')}.", n=absent)]
+        if absent
+        else []
+    )
     return column.to_numpy(dtype=object), notes
 
 
@@ -505,7 +510,7 @@ def _note_empty_persons(values: FloatArray) -> list[Note]:
     rows = np.flatnonzero(np.isnan(values).all(axis=1))
     if rows.size == 0:
         return []
-    text = f"{rows.size} persons answered no item (rows {listing(rows + 1)}); they are kept."
+    text = f"{plural(rows.size, 'person')} without any answer ({rows_at(rows)}), kept."
     return [Note("empty_person", text, n=int(rows.size))]
 
 

@@ -33,6 +33,9 @@ _OPPOSED = (
     "opposite things; give scales= to look within each scale."
 )
 
+OUTLIER_P = 0.001
+"""Chi-square p value of the Mahalanobis distance below which a person counts as a multivariate outlier."""
+
 Scales = Mapping[str, Sequence[str]]
 
 
@@ -365,6 +368,7 @@ def _totals(responses: Responses, people: pd.DataFrame, counts: IntArray, mcar: 
         "mcar_p_value": mcar.p_value,
         "floor_total": float((((values == low) | ~seen).all(axis=1) & answered).sum() / persons),
         "ceiling_total": float((((values == high) | ~seen).all(axis=1) & answered).sum() / persons),
+        "n_outliers": int((people["p_value"] < OUTLIER_P).sum()),
         "n_careless": int(people["flagged"].sum()),
         "share_careless": float(people["flagged"].mean()),
     }

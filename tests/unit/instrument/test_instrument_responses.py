@@ -113,8 +113,8 @@ def test_regions_become_groups_and_unknown_codes_are_reported_not_dropped():
     assert r.n == 4
     unknown = [(n.message, n.n) for n in r.notes if n.kind == "unknown_region"]
     assert unknown == [
-        ("1 persons with country '(nu' have no WHO region.", 1),
-        ("1 persons with country '(missing)' have no WHO region.", 1),
+        ("no WHO region for country '(nu' (1 person).", 1),
+        ("no WHO region for country '(missing)' (1 person).", 1),
     ]
 
 
@@ -126,7 +126,7 @@ def test_the_region_map_has_a_date():
 
 def test_item_data_leaves_out_persons_without_label_and_says_how_many():
     r = responses(table(country=["KE", "IN", "(nu", "KE"]), region_from="country")
-    with pytest.warns(rm.DataWarning, match="1 of 4 persons have no region label"):
+    with pytest.warns(rm.DataWarning, match="1 person of 4 without a region label"):
         assert r.item_data("group").n == 3
     assert r.item_data().n == 4
     assert r.ungrouped().item_data().n == 4
@@ -155,7 +155,7 @@ def test_group_labels_keep_the_order_of_a_categorical():
 def test_group_labels_may_be_missing():
     r = responses(table(region=["X", None, "Y", "Y"]), group="region")
     assert list(r.group) == ["X", None, "Y", "Y"]
-    assert "1 persons have no region label." in r.report()
+    assert "no region label for 1 person." in r.report()
 
 
 def test_select_keeps_keying():
@@ -206,7 +206,7 @@ def test_representations_are_short_and_without_addresses():
 def test_an_all_missing_person_is_kept_and_reported():
     r = responses(table(a=[1, 2, 3, None], b=[4, 3, 2, None], c=[1, 1, 4, None]), group="region")
     assert r.n == 4
-    assert "1 persons answered no item (rows 4); they are kept." in r.report()
+    assert "1 person without any answer (row 4), kept." in r.report()
     assert r.group_sizes() == {"X": 2, "Y": 1}
 
 
@@ -233,7 +233,7 @@ def test_responses_are_never_reversed_twice():
         ({"categories": {"zz": (1, 4)}}, "categories names 'zz'"),
         (
             {"categories": (1, 3)},
-            r"item 'a' has responses outside its categories 1 to 3: 1 rows \(rows 4; first value 4\)",
+            r"item 'a' has responses outside its categories 1 to 3 in row 4 \(first value 4\)",
         ),
     ],
 )
@@ -261,12 +261,12 @@ def test_option_errors_name_the_option(options, message):
     [
         (
             ["1", "x", "3", "y"],
-            r"item 'a' holds text that is not a number in 2 rows \(rows 2, 4; first value 'x'\)",
+            r"item 'a' holds text that is not a number in rows 2, 4 \(first value 'x'\)",
         ),
-        ([1, 2.5, 3, 4], r"item 'a' holds 2.5 \(row 2; 1 such rows\), which is not a whole number"),
+        ([1, 2.5, 3, 4], r"item 'a' holds 2.5 \(row 2\), which is not a whole number"),
         (
             [1, -9, 3, -9],
-            r"item 'a' holds -9 \(row 2; 2 such rows\), which is negative; list it in missing_codes",
+            r"item 'a' holds -9 \(rows 2, 4\), which is negative; list it in missing_codes",
         ),
         ([1, np.inf, 3, 4], "item 'a' holds infinite values"),
     ],
@@ -277,7 +277,7 @@ def test_values_that_are_no_categories(column, message):
 
 
 def test_duplicate_identifiers_are_named():
-    with pytest.raises(rm.DataError, match="2 identifiers in column 'pid' appear more than once: p1, p3"):
+    with pytest.raises(rm.DataError, match="duplicate identifiers in column 'pid': p1, p3"):
         responses(table(pid=["p1", "p1", "p3", "p3"]), id="pid")
 
 
@@ -309,7 +309,8 @@ def test_require_names_items_and_groups():
     r = responses(data, group="region")
     assert [n.kind for n in r.problems] == ["one_category", "no_responses"]
     with pytest.raises(
-        rm.DataError, match=r"item 'b' has no response at all.*item 'a' has 1 category only.*group 'X' has 2"
+        rm.DataError,
+        match=r"item 'b' has no response at all.*item 'a' has one category only.*group 'X' has 2",
     ):
         r.require()
     good = responses(group="region")
@@ -320,9 +321,9 @@ def test_require_names_items_and_groups():
 
 def test_an_undeclared_code_stops_reversal_and_require():
     data = table(a=[1, 2, 99, 4])
-    with pytest.raises(rm.DataError, match="1 responses are 99 or more"):
+    with pytest.raises(rm.DataError, match="1 response of 99 or more"):
         responses(data).require(min_group_size=0)
-    with pytest.raises(rm.DataError, match="items cannot be reversed: 1 responses are 99"):
+    with pytest.raises(rm.DataError, match="items cannot be reversed: 1 response of 99"):
         responses(data, reverse=["b"])
 
 
@@ -375,6 +376,44 @@ def test_rosenberg_scale_in_six_regions():
 def test_many_notes_of_one_kind_are_condensed_in_the_report():
     data = pd.DataFrame({f"q{j}": [0, 1, 2, 3] for j in range(9)})
     report = rm.Responses(data, missing_codes=[0]).report()
-    assert "item 'q5': 1 responses with code 0 read as missing." in report
+    assert "item 'q5': code 0 read as missing in 1 response." in report
     assert "'q6'" not in report
     assert "... and 3 more like this, 9 in all 9." in report
+
+
+@pytest.mark.parametrize("codes", [[9], (9,), {9}, 9, "9", np.array([9]), pd.Index([9])])
+@pytest.mark.parametrize("column", [[1, 9, 3, 4], ["1", "9", "3", "4"]])
+def test_missing_codes_come_in_any_container_and_as_text(codes, column):
+    r = responses(table(a=column), missing_codes=codes)
+    np.testing.assert_array_equal(r.values[:, 0], [1, np.nan, 3, 4])
+    assert [(n.item, n.n) for n in r.notes if n.kind == "missing_code"] == [("a", 1)]
+
+
+def test_a_missing_code_that_never_occurs_is_noted():
+    assert "missing code 77 does not occur." in responses(missing_codes=[77]).report()
+
+
+def test_items_may_be_an_index_and_columns_may_be_numbers():
+    data = pd.DataFrame({0: [1, 2, 3], 1: [3, 2, 1], "g": ["x", "y", "y"]})
+    r = rm.Responses(data, items=pd.Index([0, 1]), group="g", missing_codes=[3])
+    assert r.items == ("0", "1")
+    assert list(r.data.columns) == ["g"]
+    assert len(r.select(["1"]).notes) == len([n for n in r.notes if n.item in (None, "1")])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series([1, 2, None, 4], dtype="Int64"),
+        pd.Series(pd.Categorical(["1", "2", None, "4"], ordered=True)),
+        pd.Series([1, "2", None, 4.0], dtype=object),
+        pd.Series([1, 2, None, 4], dtype="int64[pyarrow]"),
+    ],
+)
+def test_every_kind_of_column(column):
+    np.testing.assert_array_equal(responses(table(a=column)).values[:, 0], [1, 2, np.nan, 4])
+
+
+def test_text_without_declared_items_says_how_to_leave_the_column_out():
+    with pytest.raises(rm.DataError, match=r"item 'region' holds text.*naming the items with items=\[...\]"):
+        rm.Responses(table())

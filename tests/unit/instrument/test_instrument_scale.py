@@ -148,7 +148,7 @@ def test_percent_has_its_own_column():
     ("columns", "message"),
     [
         ({"element_id": ["D1", "D1", "B1"]}, "element_id D1 appears more than once"),
-        ({"element_id": ["D1", None, "B1"]}, r"column 'element_id' is empty in 1 rows \(rows 2\)"),
+        ({"element_id": ["D1", None, "B1"]}, r"column 'element_id' is empty in row 2"),
         ({"label": ["Hope", " ", "Stigma"]}, "column 'label' is empty"),
         ({"agreement": ["a", 1, 1]}, "must hold numbers from 0 to 1"),
         ({"agreement_pct": [101, 1, 1]}, "must hold numbers from 0 to 100"),
