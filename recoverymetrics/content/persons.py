@@ -88,7 +88,7 @@ class PersonDefinedResult(AbstractResult):
         ):
             what = "by no item" if name.endswith("uncovered") else "by no element"
             limits = (row[f"share_{name}_conf_low"], row[f"share_{name}_conf_high"])
-            rows.append((unit, what, row[f"n_{name}"], row[total], row[f"share_{name}"], *limits))
+            rows.append((unit, what, int(row[f"n_{name}"]), int(row[total]), row[f"share_{name}"], *limits))
         return pd.DataFrame(
             rows, columns=["unit", "not_covered", "n_uncovered", "n", "share", "conf_low", "conf_high"]
         )

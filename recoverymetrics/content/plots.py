@@ -32,7 +32,7 @@ def plot_coverage(coverage: CoverageResult, *, ax: Axes | None = None) -> Axes:
     widest = max(int(table["n_items"].max()), 3)
     groups = coverage.stakeholders if len(coverage.stakeholders) <= 6 else {}
     ax = _axes(
-        ax, (6.5 + 0.62 * widest + 1.4 * len(groups), 1.6 + 0.3 * (len(table) + table["domain"].nunique()))
+        ax, (6.5 + 0.62 * widest + 0.9 * len(groups), 1.6 + 0.3 * (len(table) + table["domain"].nunique()))
     )
     y, ticks, names = 0.0, [], []
     for domain, rows in table.groupby(table["domain"].fillna("unknown"), sort=False):
@@ -43,16 +43,16 @@ def plot_coverage(coverage: CoverageResult, *, ax: Axes | None = None) -> Axes:
             for k, (_, own) in enumerate(groups.items()):
                 if row["element"] in own:
                     ax.plot(
-                        widest + 1.0 + 1.6 * k, y, "o", color=BLUE if row["n_items"] else ORANGE, markersize=5
+                        widest + 0.4 + 1.2 * k, y, "o", color=BLUE if row["n_items"] else ORANGE, markersize=5
                     )
             ticks.append(y)
             names.append(f"{row['label']}  ({row['element']})")
             y += 1
     for k, name in enumerate(groups):
-        ax.text(widest + 1.0 + 1.6 * k, -0.8, _short(name), ha="center", va="bottom", fontsize=7, color=INK)
+        ax.text(widest + 0.4 + 1.2 * k, -0.8, _short(name), ha="center", va="bottom", fontsize=7, color=INK)
     ax.set_yticks(ticks, names, fontsize=8)
     ax.set_ylim(y + 0.5, -1.0 - 0.9 * max((_short(n).count("\n") for n in groups), default=0))
-    ax.set_xlim(-0.6, widest + 0.3 + 1.6 * len(groups))
+    ax.set_xlim(-0.6, widest + 0.1 + 1.2 * len(groups))
     _bare(ax)
     told = [f"grey: beyond {coverage.redundant_above} items"] if coverage.redundant else []
     told += ["dot: in this group's consensus"] if groups else []
