@@ -31,7 +31,7 @@ demo: $(VENV)/.demo  ## Install, run the six-region study, end with the path of 
 	$(BIN)/recoverymetrics demo --out out/demo
 
 test: $(VENV)/.test  ## Install what tests need and run the fast suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint types layers test  ## Everything a commit must pass
 
@@ -46,7 +46,7 @@ layers: $(VENV)/.dev  ## Imports point down the house
 	$(BIN)/lint-imports
 
 slow: $(VENV)/.dev  ## Long tests and browser tests
-	$(BIN)/python -m pytest -n 2 -m 'slow or browser'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow or browser'
 
 docs: $(VENV)/.dev  ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -76,8 +76,9 @@ def gather_evidence(
     sources : mapping origin -> frame
         Frames with a column ``item`` and one column per criterion, one row per item.
     pairs : pandas.DataFrame, optional
-        Locally dependent pairs (``item``, ``item_2``, ...); the member with the smaller ``information``
-        (``loading`` when there is none) is marked ``redundant_weaker``, the other ``redundant_stronger``.
+        Locally dependent pairs (``item``, ``item_2`` and ``residual_correlation``, ``q3_star`` or ``q3``). The member
+        with the smaller ``information`` (``loading`` when there is none) gets the strength of the dependence as
+        ``redundancy``; the other is marked ``redundant_stronger``.
     **more
         Further sources by keyword: a frame, or a result object that the library knows how to read
         (``screening=``, ``reliability=``, ``efa=``, ``cfa=``, ``irt=``, ``dif=``, ``content=``, ``coverage=``).
@@ -101,8 +102,8 @@ def gather_evidence(
         frame = _join(frame, origin, source, origins)
     pairs = pd.DataFrame(columns=["item", "item_2"]) if pairs is None else pairs.reset_index(drop=True)
     frame = _mark_pairs(frame, pairs)
-    if "redundant_weaker" in frame:
-        origins.update({"redundant_weaker": "local dependence", "redundant_stronger": "local dependence"})
+    if "redundancy" in frame:
+        origins.update({"redundancy": "local dependence", "redundant_stronger": "local dependence"})
     return EvidenceTable(frame, origins, pairs)
 
 
@@ -121,25 +122,37 @@ def _join(frame: pd.DataFrame, origin: str, source: pd.DataFrame, origins: dict[
     return frame.merge(source, on="item", how="left")
 
 
+_STRENGTH = ("residual_correlation", "q3_star", "q3")
+"""Columns of the pairs that say how strong the dependence is; the first that is there counts."""
+
+
 def _mark_pairs(frame: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     if pairs.empty:
         return frame
     quality = frame.set_index("item")
     rank = quality["information"] if "information" in quality else quality.get("loading")
-    marks: dict[str, dict[str, list[str]]] = {"redundant_weaker": {}, "redundant_stronger": {}}
-    for a, b in pairs[["item", "item_2"]].itertuples(index=False):
+    strength = next((pairs[c] for c in _STRENGTH if c in pairs), pd.Series(1.0, index=pairs.index))
+    redundancy: dict[str, float] = {}
+    with_stronger: dict[str, list[str]] = {}
+    with_weaker: dict[str, list[str]] = {}
+    for a, b, size in zip(pairs["item"], pairs["item_2"], strength, strict=True):
         weaker, stronger = _order(a, b, rank)
-        marks["redundant_weaker"].setdefault(weaker, []).append(stronger)
-        marks["redundant_stronger"].setdefault(stronger, []).append(weaker)
-    for column, partners in marks.items():
-        frame[column] = [item in partners for item in frame["item"]]
-        frame[f"{column}_detail"] = [
-            "with " + ", ".join(partners[i]) if i in partners else "" for i in frame["item"]
-        ]
-    return frame
+        redundancy[weaker] = max(redundancy.get(weaker, 0.0), float(size))
+        with_stronger.setdefault(weaker, []).append(stronger)
+        with_weaker.setdefault(stronger, []).append(weaker)
+    return frame.assign(
+        redundancy=frame["item"].map(redundancy),
+        redundancy_detail=frame["item"].map(_partners(with_stronger)).fillna(""),
+        redundant_stronger=frame["item"].isin(list(with_weaker)),
+        redundant_stronger_detail=frame["item"].map(_partners(with_weaker)).fillna(""),
+    )
 
 
-def _order(a: str, b: str, rank: Sequence[float] | pd.Series | None) -> tuple[str, str]:
-    if not isinstance(rank, pd.Series):
+def _partners(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {item: "with " + ", ".join(others) for item, others in names.items()}
+
+
+def _order(a: str, b: str, rank: pd.Series | None) -> tuple[str, str]:
+    if rank is None:
         return b, a
     return (a, b) if float(rank.get(a, 0.0)) < float(rank.get(b, 0.0)) else (b, a)

@@ -189,7 +189,7 @@ def _judge(item: str, row: pd.Series, criteria: Criteria) -> dict[str, object]:
     held = [
         c for c in criteria if c.column in row.index and bool(c.holds(pd.Series([row[c.column]])).iloc[0])
     ]
-    deciding = [c for c in held if c.action != "note"]
+    deciding = _first_of_each_column([c for c in held if c.action != "note"])
     decision = max((c.action for c in deciding), key=lambda a: _STRENGTH[a], default="keep")
     return {
         "item": item,
@@ -201,12 +201,20 @@ def _judge(item: str, row: pd.Series, criteria: Criteria) -> dict[str, object]:
     }
 
 
+def _first_of_each_column(held: list[Criterion]) -> list[Criterion]:
+    """Of several rules on one column, keep the first that holds: the others say the same again."""
+    first: dict[str, Criterion] = {}
+    for criterion in held:
+        first.setdefault(criterion.column, criterion)
+    return list(first.values())
+
+
 def _sentence(criterion: Criterion, row: pd.Series) -> str:
-    value = row[criterion.column]
-    if criterion.operator != "is":
-        return f"{criterion.meaning} ({float(value):.2f})"
     detail = row.get(f"{criterion.column}_detail", "")
-    return f"{criterion.meaning}{f' ({detail})' if isinstance(detail, str) and detail else ''}"
+    words = [detail] if isinstance(detail, str) and detail else []
+    if criterion.operator != "is":
+        words.insert(0, f"{float(row[criterion.column]):.2f}")
+    return f"{criterion.meaning} ({', '.join(words)})" if words else criterion.meaning
 
 
 def _cover(protect: Any) -> dict[str, list[str]]:

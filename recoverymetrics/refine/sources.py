@@ -35,7 +35,7 @@ def read_screening(result: Any, scale: Scale) -> pd.DataFrame:
     overall = table[table["group"] == "all"] if "group" in table else table
     frame = overall[["item"]].assign(missing=overall["missing"].to_numpy())
     frame["extreme"] = overall[["floor", "ceiling"]].max(axis=1).to_numpy()
-    smallest = table.groupby("item")["min_category_n"].min()
+    smallest = table.groupby("item")["min_count"].min()
     return frame.assign(min_category_n=frame["item"].map(smallest).to_numpy())
 
 
@@ -56,7 +56,7 @@ def read_efa(result: Any, scale: Scale) -> pd.DataFrame:
     frame = pd.DataFrame(
         {"item": list(result.loadings.index), "efa_loading": size[:, -1], "cross_loading": cross}
     )
-    return frame.assign(communality=np.asarray(result.communalities, dtype=float).ravel())
+    return frame.assign(communality=result.communalities["communality"].to_numpy(dtype=float))
 
 
 def read_cfa(result: Any, scale: Scale) -> pd.DataFrame:

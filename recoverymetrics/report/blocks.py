@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from recoverymetrics.display import Table
 
@@ -53,6 +53,9 @@ class Figure:
     alt: str
 
 
+Block: TypeAlias = Text | Callout | Table | Figure
+
+
 @dataclass(frozen=True)
 class Section:
     """One part of the report.
@@ -69,7 +72,7 @@ class Section:
 
     title: str
     lead: str
-    blocks: tuple[Text | Callout | Table | Figure, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
     @property
     def anchor(self) -> str:

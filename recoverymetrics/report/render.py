@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from recoverymetrics.display import Table
-from recoverymetrics.report.blocks import Callout, Figure, Section, Text
+from recoverymetrics.report.blocks import Block, Callout, Figure, Section, Text
 
 _DECISION_WORDS = {"keep", "revise", "drop", "found", "missed"}
 _LONG_TABLE = 14
@@ -53,7 +53,7 @@ def render_report(title: str, subtitle: str, sections: Sequence[Section], *, foo
     )
 
 
-def _block(block: Text | Callout | Table | Figure, name: str) -> dict[str, Any]:
+def _block(block: Block, name: str) -> dict[str, Any]:
     if isinstance(block, Text):
         return {"type": "text", "text": block.text}
     if isinstance(block, Callout):

@@ -49,11 +49,11 @@ def test_the_last_item_of_an_element_is_protected():
 def test_the_weaker_of_a_dependent_pair_goes():
     frame = pd.DataFrame({"item": list("abcd"), "loading": [0.7] * 4, "information": [0.5, 0.9, 0.4, 0.4]})
     table = gather_evidence(
-        SCALE, sources={"t": frame}, pairs=pd.DataFrame({"item": ["a"], "item_2": ["b"], "q3": [0.4]})
+        SCALE, sources={"t": frame}, pairs=pd.DataFrame({"item": ["a"], "item_2": ["b"], "q3": [0.5]})
     )
     proposal = propose_revision(SCALE, table).tidy().set_index("item")
     assert proposal.at["a", "decision"] == "drop"
-    assert "with b" in proposal.at["a", "reason"]
+    assert "(0.50, with b)" in proposal.at["a", "reason"]
     assert proposal.at["b", "decision"] == "keep"
     assert "with a" in proposal.at["b", "notes"]
 

@@ -1,0 +1,193 @@
+"""Read what a study names: files, their hashes, and the objects that the analyses need."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recoverymetrics.errors import ConfigError, DataError
+from recoverymetrics.instrument import ElementSet, ItemBank, Responses, Scale
+from recoverymetrics.io import read_table
+from recoverymetrics.study.config import StudyConfig
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One input file as it was read: name as written in the study, SHA-256 and size in bytes."""
+
+    key: str
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that a study reads.
+
+    Attributes
+    ----------
+    files : tuple of InputFile
+        Provenance of each file.
+    responses : Responses
+        Validated answers, grouped, reverse keyed.
+    scale : Scale
+        The scale before revision: items and dimensions.
+    bank : ItemBank or None
+        The item bank, when there is one.
+    elements : ElementSet or None
+        Elements listed by the study (before the consensus rule is applied).
+    tables : mapping
+        The raw frames of ratings, statements, relevance, themes.
+    truth : dict or None
+        Planted truth of a simulated study.
+    """
+
+    files: tuple[InputFile, ...]
+    responses: Responses
+    scale: Scale
+    bank: ItemBank | None
+    elements: ElementSet | None
+    tables: Mapping[str, pd.DataFrame] = field(repr=False)
+    truth: dict[str, Any] | None = field(repr=False, default=None)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def fingerprint(config: StudyConfig, base: Path) -> tuple[InputFile, ...]:
+    """Find and hash every file of a study.
+
+    Raises
+    ------
+    ConfigError
+        A file does not exist; the key is named.
+    """
+    found = []
+    for key, name in config.files().items():
+        path = base / name
+        if not path.is_file():
+            raise ConfigError(f"{key}: there is no file {name!r} in {str(base)!r}.")
+        found.append(InputFile(key, name, hash_file(path), path.stat().st_size))
+    return tuple(found)
+
+
+def read_inputs(config: StudyConfig, base: Path) -> Inputs:
+    """Read and validate every input of a study; nothing is analysed yet.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With the key, the item, the group and the rows concerned, and what to do.
+    """
+    files = fingerprint(config, base)
+    keys = {"ratings": config.consensus.ratings, "statements": config.consensus.statements,
+            "relevance": config.content.relevance, "themes": config.content.themes}  # fmt: skip
+    tables = {key: read_table(base / name) for key, name in keys.items() if name is not None}
+    bank = None if config.items.file is None else ItemBank.from_frame(read_table(base / config.items.file))
+    elements = None
+    if config.consensus.elements is not None:
+        elements = ElementSet.from_frame(read_table(base / config.consensus.elements))
+    dimensions = _dimensions(config, bank)
+    reverse = tuple(config.items.reverse) or _reversed_in(bank, dimensions)
+    responses = _responses(config, base, dimensions, reverse)
+    scale = Scale(name=config.study.name, factors=dimensions, reverse=reverse)
+    truth = None
+    if config.truth is not None:
+        import json
+
+        truth = json.loads((base / config.truth).read_text(encoding="utf-8"))
+    return Inputs(files, responses, scale, bank, elements, tables, truth)
+
+
+def _dimensions(config: StudyConfig, bank: ItemBank | None) -> dict[str, tuple[str, ...]]:
+    if config.items.dimensions:
+        return {name: tuple(items) for name, items in config.items.dimensions.items()}
+    if bank is None:
+        raise ConfigError("items: name an item bank (file) or write the items of each dimension (dimensions)")
+    frame = bank.to_frame()
+    if "dimension" not in frame or frame["dimension"].isna().any():
+        raise ConfigError(
+            "items.file: every item of the bank needs a value in the column 'dimension', or write the "
+            "dimensions into [items.dimensions]."
+        )
+    return {str(d): tuple(part["item_id"]) for d, part in frame.groupby("dimension", sort=False)}
+
+
+def _reversed_in(bank: ItemBank | None, dimensions: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    if bank is None:
+        return ()
+    used = {item for items in dimensions.values() for item in items}
+    frame = bank.to_frame()
+    if "reverse" not in frame:
+        return ()
+    return tuple(frame.loc[frame["reverse"].astype(bool) & frame["item_id"].isin(used), "item_id"])
+
+
+def _responses(
+    config: StudyConfig, base: Path, dimensions: Mapping[str, tuple[str, ...]], reverse: tuple[str, ...]
+) -> Responses:
+    section = config.responses
+    frame = read_table(base / section.file)
+    items = [item for names in dimensions.values() for item in names]
+    kept = _without_groups(frame, config)
+    responses = Responses(
+        kept,
+        items=items,
+        group=section.group,
+        id=section.id,
+        reverse=reverse,
+        missing_codes=tuple(section.missing_codes),
+        region_from=section.region_from,
+        as_of=section.as_of,
+        categories=section.categories,
+    )
+    responses.require(min_categories=2, min_group_size=0)
+    _require_group_sizes(responses, section.min_group_size)
+    return responses
+
+
+def _without_groups(frame: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
+    section = config.responses
+    if not section.leave_out_groups:
+        return frame
+    if section.group is not None:
+        labels = frame[section.group].astype(str)
+    elif section.region_from is not None:
+        import warnings
+
+        from recoverymetrics.instrument import who_region
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            labels = pd.Series(who_region(frame[section.region_from], as_of=section.as_of), index=frame.index)
+    else:
+        raise ConfigError(
+            "responses.leave_out_groups: there are no groups; name responses.group or responses.region_from."
+        )
+    unknown = sorted(set(section.leave_out_groups) - set(labels.dropna().astype(str)))
+    if unknown:
+        raise ConfigError(f"responses.leave_out_groups: there is no group {unknown[0]!r} in the data.")
+    return frame.loc[~labels.isin(section.leave_out_groups)].reset_index(drop=True)
+
+
+def _require_group_sizes(responses: Responses, least: int) -> None:
+    if responses.group is None:
+        return
+    sizes = {label: int((responses.group == label).sum()) for label in responses.groups}
+    small = {label: n for label, n in sizes.items() if n < least}
+    if small:
+        listed = ", ".join(f"{label} has {n}" for label, n in small.items())
+        raise DataError(
+            f"too few persons in a group: {listed} (at least {least} are needed for the comparisons). "
+            "Leave the group out by name (responses.leave_out_groups), or lower responses.min_group_size "
+            "knowing that its results will not be stable."
+        )

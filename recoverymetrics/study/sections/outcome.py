@@ -1,0 +1,258 @@
+"""Overview, evidence, decisions, scoring, planted truth, reproduction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from recoverymetrics.display import Table
+from recoverymetrics.report import Block, Callout, Figure, Section, Text
+from recoverymetrics.report.figures import draw_lines
+from recoverymetrics.study.planted import careless_found, check_planted, clean_items_flagged
+
+if TYPE_CHECKING:
+    from recoverymetrics.study.pipeline import StudyResult
+
+
+def overview_section(result: StudyResult) -> Section:
+    """What came out, on one screen."""
+    counts = result.proposal.glance().iloc[0]
+    before, after = len(result.inputs.scale.items), len(result.scale.items)
+    lead = (
+        f"{result.inputs.responses.n:,} people answered {before} candidate items. The rules propose to keep {counts['keep']}, "
+        f"revise {counts['revise']} and drop {counts['drop']}. The accepted scale has {after} items in {len(result.scale.factors)} dimensions."
+    )
+    fits = pd.DataFrame(
+        [{"version": name, "items": len(scale.items), **_fit_row(fit)} for name, scale, fit in (
+            ("before", result.inputs.scale, result.structure.cfa), ("after", result.scale, result.revision.cfa))]
+    )  # fmt: skip
+    blocks: list[Block] = [
+        Table(
+            "The scale before and after revision",
+            fits,
+            (
+                "CFI, TLI and RMSEA are the scaled versions where the estimator has them. Fixed cut-offs do not carry over to ordinal items and long scales; read them beside the residuals.",
+            ),
+        )
+    ]
+    if result.groups.invariance is not None:
+        blocks.append(Callout(str(result.groups.invariance.verdict)))
+    lost = result.revision.lost_elements
+    blocks.append(
+        Callout(f"Consensus elements that would lose their last item: {', '.join(lost)}.", "warning") if lost
+        else Callout("Every consensus element that had an item still has one.", "good")
+    )  # fmt: skip
+    blocks += [Callout(note, "warning") for note in result.warnings[:8]]
+    return Section("Overview", lead, tuple(blocks))
+
+
+def _fit_row(fit: object) -> dict[str, float]:
+    row = fit.glance().iloc[0]  # type: ignore[attr-defined]
+    scaled = {
+        name: row[f"{name}_scaled"]
+        if f"{name}_scaled" in row and pd.notna(row[f"{name}_scaled"])
+        else row[name]
+        for name in ("cfi", "tli", "rmsea")
+    }
+    return {"chi2": row["chi2"], "df": row["df"], **scaled, "srmr": row["srmr"]}
+
+
+_COLUMNS = (
+    "item",
+    "factor",
+    "loading",
+    "r_drop",
+    "discrimination",
+    "information_share",
+    "missing",
+    "i_cvi",
+    "dif",
+    "dif_effect",
+    "cross_loading",
+)
+
+
+def evidence_section(result: StudyResult) -> Section:
+    """One row per item."""
+    table = result.revision.evidence.wide()
+    shown = table[[c for c in _COLUMNS if c in table]]
+    pairs = result.revision.evidence.pairs
+    blocks: list[Block] = [
+        Table("Evidence on each item", shown, ("A dash means that no analysis speaks about it.",))
+    ]
+    if len(pairs):
+        blocks.append(
+            Table(
+                "Locally dependent pairs",
+                pairs,
+                (
+                    "Q3 is the correlation of residuals; Q3 star is Q3 minus its mean within the dimension; the residual correlation is what the factor model would find if it were free.",
+                ),
+            )
+        )
+    return Section(
+        "Evidence per item", f"Every number that the rules read, for all {len(table)} items.", tuple(blocks)
+    )
+
+
+def decisions_section(result: StudyResult) -> Section:
+    """What the rules propose and what was decided."""
+    proposal = result.proposal.tidy()
+    shown = proposal[["item", "decision", "reason", "notes", "cost_coverage", "cost_information"]]
+    changed = shown[shown["decision"] != "keep"]
+    decided = result.study.config.decisions
+    overruled = {**decided.keep, **decided.revise, **decided.drop}
+    words = (
+        f"{len(overruled)} items were decided otherwise than the rules propose, with reasons."
+        if overruled
+        else "The rules were accepted as they are; nobody overruled them."
+    )
+    texts = (
+        result.inputs.bank.to_frame().set_index("item_id")["text"].to_dict()
+        if result.inputs.bank is not None
+        else {}
+    )
+    changed = changed.assign(text=[texts.get(i, "") for i in changed["item"]])
+    blocks: list[Block] = [
+        Table("Items to revise or drop", changed[["item", "decision", "reason", "notes", "text"]]),
+        Table(
+            "All items",
+            shown,
+            (
+                "Cost in coverage: elements that would lose their last item. Cost in information: share of the information of its dimension.",
+            ),
+        ),
+    ]
+    if overruled:
+        blocks.insert(
+            1,
+            Table(
+                "Overruled by a person",
+                pd.DataFrame(
+                    [
+                        {"item": i, "reason": r, "by": decided.by, "date": decided.date}
+                        for i, r in overruled.items()
+                    ]
+                ),
+            ),
+        )
+    blocks.append(
+        Table("Rules", result.proposal.criteria.to_frame()[["name", "meaning", "action", "source"]])
+    )
+    return Section("Proposal and decision", f"Analysis proposes, people decide. {words}", tuple(blocks))
+
+
+def scoring_section(result: StudyResult) -> Section:
+    """Raw score to theta to T."""
+    tables = [table.assign(dimension=name) for name, table in result.scoring.items()]
+    curves = pd.concat(tables, ignore_index=True)
+    figure = Figure(
+        draw_lines(
+            curves,
+            x="t_score",
+            y="t_std_error",
+            group="dimension",
+            xlabel="T score",
+            ylabel="standard error of T",
+        ),
+        "How certain a score is depends on where it lies: the standard error of the T score, by dimension.",
+        "Curves of the standard error of measurement over the T score, one per dimension.",
+    )
+    blocks: list[Block] = [figure]
+    for name, table in result.scoring.items():
+        blocks.append(Table(f"{name.replace('_', ' ')}: sum score, theta and T", table))
+    separate = result.study.config.items.separate
+    if separate:
+        blocks.insert(
+            0,
+            Callout(
+                f"{', '.join(separate)}: scored in its own right and never set off against the other dimensions."
+            ),
+        )
+    lead = "Sum scores of complete answers, the latent score they stand for (EAP), its standard error, and T scores with mean 50 and standard deviation 10 in this sample."
+    return Section("Scoring tables", lead, tuple(blocks))
+
+
+def planted_section(result: StudyResult) -> Section | None:
+    """For simulated studies: what was planted and what was found."""
+    if result.inputs.truth is None:
+        return None
+    table = check_planted(result)
+    flagged = clean_items_flagged(result)
+    clean = result.inputs.truth.get("clean_items", [])
+    found = (
+        table.groupby("fault", sort=False)["outcome"]
+        .agg(planted="size", found=lambda s: int((s == "found").sum()))
+        .reset_index()
+    )
+    careless = careless_found(result)
+    share = len(flagged) / max(len(clean), 1)
+    lead = f"{int((table['outcome'] == 'found').sum())} of {len(table)} planted faults were found; {len(flagged)} of {len(clean)} clean items ({share:.0%}) were flagged."
+    return Section(
+        "Planted faults",
+        lead,
+        (
+            Table("Found, by kind of fault", found),
+            Table("Each planted fault", table),
+            Text(f"Clean items flagged: {', '.join(flagged) or 'none'}."),
+            Text(
+                f"Careless respondents: {careless['found']:.0%} of the planted ones are flagged, and {careless['false_alarms']:.1%} of the others. Nobody is removed."
+            ),
+            *_region_means(result),
+        ),
+    )
+
+
+def _region_means(result: StudyResult) -> list[Table]:
+    truth = result.inputs.truth or {}
+    rows = []
+    for dimension, fit in result.calibration.fits.items():
+        groups = fit.groups.set_index("group")
+        planted = pd.Series({g: truth["regions"][g]["mean"].get(dimension, np.nan) for g in groups.index})
+        found = groups["mean"].astype(float)
+        rows.append(
+            {
+                "dimension": dimension,
+                "r_planted_found": float(np.corrcoef(planted, found)[0, 1]),
+                "largest_gap": float((found - found.mean() - planted + planted.mean()).abs().max()),
+            }
+        )
+    return [
+        Table(
+            "Latent means of the regions, planted and found",
+            pd.DataFrame(rows),
+            (
+                "Found: graded response model, all regions together, before any item is revised; gaps are in standard deviations of the reference region.",
+            ),
+        )
+    ]
+
+
+def engines_section(result: StudyResult) -> Section:
+    """Some models once more, through other programs."""
+    table = result.second.table
+    done = table[table["n_terms"].notna()]
+    agree = int(done["agrees"].astype(bool).sum())
+    lead = (
+        f"{agree} of {len(done)} comparisons with other programs agree within the tolerance of their own stopping rules."
+        if len(done)
+        else "No second engine is installed; the extra 'crosscheck' brings them."
+    )
+    note = "Only models that the other program is known to estimate rightly are compared; everything else in this report is checked against published results in the tests."
+    return Section("Second engines", lead, (Table("The same model, another program", table, (note,)),))
+
+
+def reproduction_section(result: StudyResult) -> Section:
+    """How to reproduce the numbers."""
+    files = pd.DataFrame(
+        [
+            {"key": f.key, "file": f.name, "bytes": f.size, "sha256": f.sha256[:16] + "…"}
+            for f in result.inputs.files
+        ]
+    )
+    lead = f"The manifest beside this report keeps {len(result.headline())} numbers, the hashes of the inputs, the configuration, the seed and the package versions."
+    return Section(
+        "Reproduce it", lead, (Text("Run: recoverymetrics verify manifest.json"), Table("Inputs", files))
+    )
