@@ -2,6 +2,7 @@
 
 from recoverymetrics.irt.fit import fit_irt
 from recoverymetrics.irt.priors import Beta, LogNormal, Normal
+from recoverymetrics.irt.rasch import RaschResult, fit_rasch
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.irt.spec import Quadrature, QuasiMonteCarlo
 from recoverymetrics.irt.structure import Bifactor
@@ -14,5 +15,7 @@ __all__ = [
     "Normal",
     "Quadrature",
     "QuasiMonteCarlo",
+    "RaschResult",
     "fit_irt",
+    "fit_rasch",
 ]

@@ -23,6 +23,7 @@ from recoverymetrics.irt.spec import (
     Quadrature,
     QuasiMonteCarlo,
     check_choices,
+    make_coarse_nodes,
     make_nodes,
     make_restrictions,
     model_names,
@@ -31,8 +32,13 @@ from recoverymetrics.irt.spec import (
 from recoverymetrics.irt.starts import starting_values
 from recoverymetrics.irt.structure import Bifactor, Structure, read_structure
 from recoverymetrics.numerics.em_accelerated import Maximum, maximise, solve_information
+from recoverymetrics.numerics.em_threads import single_thread
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
 
+WORTHWHILE = 100_000
+"""Patterns times nodes from which a first climb on coarse nodes pays."""
+ROUGH = 1e-3
+"""Gain in log-likelihood at which the climb on coarse nodes ends."""
 STEEPEST = 25.0
 """A slope beyond this is reported as diverging."""
 
@@ -179,8 +185,10 @@ def calibrate(
     nodes, specific = make_nodes(spec.quadrature, spec.structure)
     patterns = collapse(coded) if problem is None else problem.patterns
     task = Problem(layout, patterns, nodes, specific, prior_terms(layout, spec.priors))
-    found = maximise(task, initial(layout, coded, start), tolerance=tolerance, max_evaluations=max_iterations)
-    found, covariance, ok = with_covariance(task, found, spec.se)
+    first = initial(layout, coded, start)
+    with single_thread():
+        found = search(task, first, spec, tolerance, max_iterations)
+        found, covariance, ok = with_covariance(task, found, spec.se)
     notes = (*notes, *_complaints(layout, found, ok, spec.se))
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=3)
@@ -195,6 +203,21 @@ def calibrate(
         information_positive=ok,
         notes=notes,
     )
+
+
+def search(task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int) -> Maximum:
+    """Climb on coarse nodes in single precision first where that is cheaper, then on the nodes asked for."""
+    coarse = make_coarse_nodes(spec.quadrature, spec.structure)
+    work = sum(p.responses.n for p in task.patterns) * task.theta.shape[0]
+    if coarse is None or work < WORTHWHILE:
+        return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
+    rough = maximise(
+        task.coarse(*coarse), start, tolerance=max(ROUGH, tolerance), max_evaluations=max_iterations
+    )
+    if not np.isfinite(rough.point.value):
+        return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
+    fine = maximise(task, rough.x, tolerance=tolerance, max_evaluations=max_iterations, memory=rough.memory)
+    return replace(fine, n_evaluations=fine.n_evaluations + rough.n_evaluations)
 
 
 def initial(layout: Layout, coded: CodedResponses, start: IRTResult | FloatArray | None) -> FloatArray:

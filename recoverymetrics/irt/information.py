@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from recoverymetrics.irt.information_reduced import reduced_moments
 from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.likelihood import (
     BatchTable,
@@ -32,6 +33,8 @@ STEP = 1e-4
 """Step of the central differences of the complete-data gradient (exact first derivatives)."""
 NEGLIGIBLE = 1e-10
 """Posterior mass of a person at a node below which the node is skipped for that person."""
+NODES_AT_ONCE = 64
+"""Nodes whose products are kept in memory together."""
 
 
 def observed_information(problem: Problem, x: FloatArray) -> FloatArray:
@@ -134,6 +137,10 @@ def missing_information(
     slots, items, latent = design
     responses = problem.patterns[g].responses
     out = np.zeros((problem.layout.n_free,) * 2)
+    if problem.specific is not None:
+        spread, _ = reduced_moments(problem, items, latent, L, log_prior, g)
+        out[np.ix_(slots, slots)] = spread
+        return out
     total = second_moments(responses, items, L, log_prior)
     cross = np.einsum("qpc,cq->pq", items, counts.category, optimize=True) @ latent.T
     total += cross + cross.T + (latent * counts.node) @ latent.T
@@ -144,20 +151,38 @@ def missing_information(
 
 
 def second_moments(responses: OneHot, items: FloatArray, L: FloatArray, log_prior: FloatArray) -> FloatArray:
-    """Sum over persons of the posterior expectation of ``s s'`` for the item scores, shape (p_g, p_g)."""
-    Q, _, C = items.shape
-    pairs = np.zeros((Q, C, C))
-    for rows, Z in responses.chunks(L.shape[1]):
-        posterior, _ = node_posterior(Z, L, log_prior)
-        posterior *= responses.weights[rows][:, None]
-        for q in range(Q):
-            mass = posterior[:, q]
-            kept = np.flatnonzero(mass > NEGLIGIBLE)
-            if kept.size:
-                weighted = Z[kept] * np.sqrt(mass[kept])[:, None]
-                pairs[q] += weighted.T @ weighted
-    total: FloatArray = np.einsum("qpc,qrc->pr", items @ pairs, items, optimize=True)
+    """Sum over persons of the posterior expectation of ``s s'`` for the item scores, shape (p_g, p_g).
+
+    Per node the one-hot rows are weighted with the posterior mass and multiplied with themselves; persons without
+    mass at the node are left out, which for a test of some length are most of them.
+    """
+    Q, p, C = items.shape
+    total = np.zeros((p, p))
+    for rows in row_slices(responses.n):
+        Z = responses.unfold(rows)
+        marginal = np.concatenate(
+            [node_posterior(Z[i : i + 2048], L, log_prior)[1] for i in range(0, Z.shape[0], 2048)]
+        )
+        shift = np.log(responses.weights[rows]) - marginal
+        for start in range(0, Q, NODES_AT_ONCE):
+            q = slice(start, start + NODES_AT_ONCE)
+            mass = np.exp(Z @ L[:, q] + log_prior[q] + shift[:, None])
+            pairs = np.zeros((mass.shape[1], C, C))
+            for k in range(mass.shape[1]):
+                kept = np.flatnonzero(mass[:, k] > NEGLIGIBLE)
+                if kept.size:
+                    weighted = Z[kept] * np.sqrt(mass[kept, k])[:, None]
+                    pairs[k] = weighted.T @ weighted
+            design = items[q]
+            total += ((design @ pairs).transpose(1, 0, 2).reshape(p, -1)) @ (
+                design.transpose(1, 0, 2).reshape(p, -1).T
+            )
     return total
+
+
+def row_slices(n: int, size: int = 16_384) -> list[slice]:
+    """Slices of rows for work that unfolds them at once."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def casewise_scores(
@@ -199,6 +224,9 @@ def cross_product_information(problem: Problem, x: FloatArray) -> FloatArray:
         responses = problem.patterns[g].responses
         prior = log_weights(problem, extended, g)
         L = group_table(layout, stacked, g)
+        if problem.specific is not None:
+            out[np.ix_(slots, slots)] += reduced_moments(problem, items, latent, L, prior, g)[1]
+            continue
         for rows, scores in casewise_scores(responses, items, latent, L, prior):
             out[np.ix_(slots, slots)] += scores.T @ (responses.weights[rows][:, None] * scores)
     return out

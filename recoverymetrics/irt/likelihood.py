@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,8 @@ class Problem:
         Nodes of one specific factor.
     priors : tuple of PriorTerm
         Priors on free parameters.
+    dtype : type
+        Precision of the E-step.
     """
 
     layout: Layout
@@ -56,10 +59,11 @@ class Problem:
     nodes: Nodes
     specific: Nodes | None = None
     priors: tuple[PriorTerm, ...] = ()
+    dtype: Any = np.float64
 
-    def with_nodes(self, nodes: Nodes, specific: Nodes | None = None) -> Problem:
-        """The same problem on other nodes."""
-        return replace(self, nodes=nodes, specific=specific)
+    def coarse(self, nodes: Nodes, specific: Nodes | None = None) -> Problem:
+        """The same problem on other nodes in single precision, for the way to the maximum."""
+        return replace(self, nodes=nodes, specific=specific, dtype=np.float32)
 
     @property
     def theta(self) -> FloatArray:
@@ -128,9 +132,9 @@ def group_counts(problem: Problem, L: FloatArray, log_prior: FloatArray, g: int)
     """E-step of one group."""
     responses = problem.patterns[g].responses
     if problem.specific is None:
-        return expected_counts(responses, L, log_prior)
+        return expected_counts(responses, L, log_prior, problem.dtype)
     log_specific = normal_log_weights(problem.specific, np.zeros(1), np.eye(1))
-    return reduced_counts(responses, L, log_prior, log_specific, item_blocks(problem.layout))
+    return reduced_counts(responses, L, log_prior, log_specific, item_blocks(problem.layout), problem.dtype)
 
 
 def item_blocks(layout: Layout) -> tuple[IntArray, ...]:

@@ -54,11 +54,14 @@ def expectation(est: Estimated, method: str = "eap") -> Expectation:
             rows = own[start : start + 20_000]
             for curves in item_curves(est.layout, est.extended, g, theta[rows]):
                 for b, item in enumerate(curves.items):
-                    _fill(out, rows, int(item), curves.p[b], est.coded.codes[rows, item])
+                    fill_expectation(out, rows, int(item), curves.p[b], est.coded.codes[rows, item])
     return Expectation(**out)
 
 
-def _fill(out: dict[str, FloatArray], rows: IntArray, item: int, p: FloatArray, codes: IntArray) -> None:
+def fill_expectation(
+    out: dict[str, FloatArray], rows: IntArray, item: int, p: FloatArray, codes: IntArray
+) -> None:
+    """Write the moments of one item's responses into the rows of some persons."""
     k = np.arange(p.shape[0])[:, None]
     mean = np.sum(k * p, axis=0)
     log_p = np.log(np.maximum(p, 1e-300))

@@ -160,7 +160,7 @@ def collapse(coded: CodedResponses) -> tuple[Patterns, ...]:
 
 def _unique_rows(codes: IntArray) -> tuple[IntArray, IntArray]:
     """First row of each distinct pattern and the pattern of each row; hashed, then verified."""
-    multipliers = 2 * np.random.default_rng(20).integers(1, 2**61, codes.shape[1], dtype=np.int64) + 1
+    multipliers = 2 * np.random.default_rng(20).integers(1, 2**61, (codes.shape[1],), dtype=np.int64) + 1
     key = np.zeros(codes.shape[0], dtype=np.int64)
     with np.errstate(over="ignore"):
         for j in range(codes.shape[1]):

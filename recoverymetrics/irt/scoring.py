@@ -18,7 +18,12 @@ from recoverymetrics.irt.likelihood import (
 from recoverymetrics.irt.persons import log_likelihood_slope, probabilities_by_item
 from recoverymetrics.irt.responses import Patterns
 from recoverymetrics.numerics.em import node_posterior
-from recoverymetrics.numerics.em_reduced import block_columns, block_likelihoods
+from recoverymetrics.numerics.em_reduced import (
+    block_columns,
+    block_likelihoods,
+    primary_posterior,
+    shared_answers,
+)
 from recoverymetrics.numerics.lord_wingersky import score_distribution
 from recoverymetrics.numerics.quadrature import normal_log_weights
 from recoverymetrics.typing import FloatArray, IntArray
@@ -52,7 +57,7 @@ def eap_scores(problem: Problem, x: FloatArray, g: int, patterns: Patterns) -> S
     L = group_table(layout, log_tables(layout, extended, problem.theta), g)
     prior = log_weights(problem, extended, g)
     if problem.specific is not None:
-        return _eap_reduced(problem, L, prior, patterns)
+        return _eap_reduced(problem, x, g, L, prior, patterns)
     theta = problem.nodes.theta
     means, spreads = [], []
     for _, Z in patterns.responses.chunks(L.shape[1]):
@@ -63,31 +68,31 @@ def eap_scores(problem: Problem, x: FloatArray, g: int, patterns: Patterns) -> S
     return Scores(np.concatenate(means), np.concatenate(spreads))
 
 
-def _eap_reduced(problem: Problem, L: FloatArray, prior: FloatArray, patterns: Patterns) -> Scores:
+def _eap_reduced(
+    problem: Problem, x: FloatArray, g: int, L: FloatArray, prior: FloatArray, patterns: Patterns
+) -> Scores:
     """EAP of primary and specific factors by dimension reduction."""
     layout, responses = problem.layout, patterns.responses
     specific = problem.specific
     if specific is None:
         raise TypeError("dimension reduction needs nodes of a specific factor")
-    log_specific = normal_log_weights(specific, np.zeros(1), np.eye(1))
+    weights = np.exp(normal_log_weights(specific, np.zeros(1), np.eye(1)))
     blocks = item_blocks(layout)
     owner = [layout.structure.specific_of[block[0]] for block in blocks]
-    columns = [block_columns(responses, block) for block in blocks]
-    parts = [np.ascontiguousarray(L[c]) for c in columns]
+    parts = [np.ascontiguousarray(L[block_columns(responses, block)]) for block in blocks]
     D = len(layout.structure.factors)
     first, second = np.zeros((responses.n, D)), np.zeros((responses.n, D))
-    moments = np.stack([specific.theta[:, 0], specific.theta[:, 0] ** 2], axis=1)
-    for rows, Z in responses.chunks(L.shape[1]):
-        conditional, marginal = block_likelihoods([Z[:, c] for c in columns], parts, log_specific)
-        log_posterior = prior + sum(marginal)
-        log_posterior -= log_posterior.max(axis=1, keepdims=True)
-        posterior = np.exp(log_posterior)
-        posterior /= posterior.sum(axis=1, keepdims=True)
+    first[:], second[:] = latent_moments(layout, layout.extend(x), g)[0], 1.0
+    moments = weights[:, None] * np.column_stack([specific.theta[:, 0], specific.theta[:, 0] ** 2])
+    for rows, answers in shared_answers(responses, blocks):
+        likelihoods, marginals = block_likelihoods(answers, parts, weights)
+        posterior, _ = primary_posterior(answers, marginals, prior)
         first[rows, : layout.n_primary] = posterior @ problem.nodes.theta
         second[rows, : layout.n_primary] = posterior @ problem.nodes.theta**2
-        for s, within in zip(owner, conditional, strict=True):
+        for s, own, within, marginal in zip(owner, answers, likelihoods, marginals, strict=True):
             if s >= 0:
-                both = np.einsum("iq,iqm->im", posterior, within @ moments)
+                given = (within @ moments) / marginal[:, :, None]
+                both = np.einsum("iq,iqm->im", posterior, given[own.answer])
                 first[rows, layout.n_primary + s], second[rows, layout.n_primary + s] = both.T
     return Scores(first, np.sqrt(np.maximum(second - first**2, 0.0)))
 

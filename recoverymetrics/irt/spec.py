@@ -157,6 +157,19 @@ def make_nodes(rule: Quadrature | QuasiMonteCarlo, structure: Structure) -> tupl
     return primary, rectangular_nodes(rule.n, 1, rule.limits) if structure.has_specific else None
 
 
+def make_coarse_nodes(
+    rule: Quadrature | QuasiMonteCarlo, structure: Structure
+) -> tuple[Nodes, Nodes | None] | None:
+    """Fewer nodes for the way to the maximum: half of them for one factor, 15 per dimension for more."""
+    if isinstance(rule, QuasiMonteCarlo):
+        return None
+    D = structure.n_primary + structure.has_specific
+    n = (rule.n + 1) // 2 if D == 1 else 15
+    if n >= rule.n or (D == 1 and rule.n < 41):
+        return None
+    return make_nodes(Quadrature(n, rule.limits), structure)
+
+
 def make_restrictions(
     equal: Collection[str] | str,
     partial: Collection[str] | str,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class OneHot:
     codes: IntArray
     n_categories: IntArray
     weights: FloatArray
-    _cache: dict[int, FloatArray] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def n(self) -> int:
@@ -55,21 +56,21 @@ class OneHot:
         """First column of each item."""
         return np.concatenate([[0], np.cumsum(self.n_categories)[:-1]]).astype(np.int64)
 
-    def chunks(self, n_nodes: int) -> Iterator[tuple[slice, FloatArray]]:
+    def chunks(self, n_nodes: int, dtype: Any = np.float64) -> Iterator[tuple[slice, FloatArray]]:
         """Yield row slices and their one-hot matrices; chunks are sized for ``n_nodes`` nodes."""
         size = max(64, CHUNK_CELLS // max(n_nodes, self.width))
         keep = self.n * self.width <= CACHED_CELLS
-        if keep and 0 not in self._cache:
-            self._cache[0] = self.unfold(slice(0, self.n))
+        if keep and dtype not in self._cache:
+            self._cache[dtype] = self.unfold(slice(0, self.n), dtype)
         for start in range(0, self.n, size):
             rows = slice(start, min(start + size, self.n))
-            yield rows, self._cache[0][rows] if keep else self.unfold(rows)
+            yield rows, self._cache[dtype][rows] if keep else self.unfold(rows, dtype)
 
-    def unfold(self, rows: slice) -> FloatArray:
+    def unfold(self, rows: slice, dtype: Any = np.float64) -> FloatArray:
         """One-hot matrix of some rows, shape (rows, width)."""
         codes = self.codes[rows]
         person, item = np.nonzero(codes >= 0)
-        Z = np.zeros((codes.shape[0], self.width))
+        Z = np.zeros((codes.shape[0], self.width), dtype=dtype)
         Z[person, self.offsets[item] + codes[person, item]] = 1.0
         return Z
 
@@ -122,7 +123,9 @@ def node_posterior(Z: FloatArray, L: FloatArray, log_prior: FloatArray) -> tuple
     return A, np.log(total) + peak
 
 
-def expected_counts(responses: OneHot, L: FloatArray, log_prior: FloatArray) -> Counts:
+def expected_counts(
+    responses: OneHot, L: FloatArray, log_prior: FloatArray, dtype: Any = np.float64
+) -> Counts:
     """One E-step: expected counts per category and node.
 
     Parameters
@@ -133,16 +136,19 @@ def expected_counts(responses: OneHot, L: FloatArray, log_prior: FloatArray) -> 
         Log category probabilities at the nodes.
     log_prior : ndarray, shape (Q,) or (n, Q)
         Log prior weights, common or per row.
+    dtype : type, default float64
+        Precision of the large arrays; single precision is enough on the way to a maximum.
 
     Returns
     -------
     Counts
     """
     loglik, category, node = 0.0, np.zeros_like(L), np.zeros(L.shape[1])
-    for rows, Z in responses.chunks(L.shape[1]):
+    table, log_prior, weights = L.astype(dtype), log_prior.astype(dtype), responses.weights.astype(dtype)
+    for rows, Z in responses.chunks(L.shape[1], dtype):
         prior = log_prior if log_prior.ndim == 1 else log_prior[rows]
-        posterior, marginal = node_posterior(Z, L, prior)
-        w = responses.weights[rows]
+        posterior, marginal = node_posterior(Z, table, prior)
+        w = weights[rows]
         loglik += float(w @ marginal)
         posterior *= w[:, None]
         category += Z.T @ posterior

@@ -43,6 +43,26 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What past steps have taught about the curvature.
+
+    Attributes
+    ----------
+    steps, changes : tuple of ndarray, shape (p,)
+        Steps and the falls of the gradient along them, oldest first.
+    """
+
+    steps: tuple[FloatArray, ...] = ()
+    changes: tuple[FloatArray, ...] = ()
+
+    def grown(self, step: FloatArray, change: FloatArray) -> Memory:
+        """Add a pair; pairs of non-positive curvature are left out, the oldest makes room."""
+        if float(step @ change) <= 1e-12 * float(np.linalg.norm(step) * np.linalg.norm(change)):
+            return self
+        return Memory((*self.steps, step)[-MEMORY:], (*self.changes, change)[-MEMORY:])
+
+
+@dataclass(frozen=True)
 class Maximum:
     """Where the search ended.
 
@@ -56,12 +76,15 @@ class Maximum:
         E-steps used.
     converged : bool
         Whether the expected gain of a further step fell below the tolerance.
+    memory : Memory
+        Update pairs, which a search on a finer approximation of the same objective can take over.
     """
 
     x: FloatArray
     point: Point
     n_evaluations: int
     converged: bool
+    memory: Memory
 
 
 def maximise(
@@ -70,6 +93,7 @@ def maximise(
     *,
     tolerance: float = 1e-8,
     max_evaluations: int = 500,
+    memory: Memory | None = None,
 ) -> Maximum:
     """Climb to a maximum of a marginal likelihood.
 
@@ -83,35 +107,35 @@ def maximise(
         Stop when half the product of gradient and step, the gain that a step can still bring, is below this.
     max_evaluations : int, default 500
         Upper limit of calls.
+    memory : Memory, optional
+        Update pairs of an earlier search.
 
     Returns
     -------
     Maximum
     """
     x, point, calls = start, evaluate(start), 1
-    steps: list[FloatArray] = []
-    changes: list[FloatArray] = []
+    known = memory or Memory()
     while calls < max_evaluations:
-        direction = _direction(point, steps, changes)
+        direction = _direction(point, known)
         gain = 0.5 * float(point.gradient @ direction)
         if gain < tolerance:
-            return Maximum(x, point, calls, True)
+            return Maximum(x, point, calls, True, known)
         step, trial, used = _search(evaluate, x, point, direction, max_evaluations - calls)
         calls += used
         if trial is None:
-            if not steps:
-                return Maximum(x, point, calls, gain < 1e3 * tolerance)
-            steps, changes = [], []
+            if not known.steps:
+                return Maximum(x, point, calls, gain < 1e3 * tolerance, known)
+            known = Memory()
             continue
-        change = point.gradient - trial.gradient
-        if float(step @ change) > 1e-12 * float(np.linalg.norm(step) * np.linalg.norm(change)):
-            steps, changes = [*steps, step][-MEMORY:], [*changes, change][-MEMORY:]
+        known = known.grown(step, point.gradient - trial.gradient)
         x, point = x + step, trial
-    return Maximum(x, point, calls, False)
+    return Maximum(x, point, calls, False, known)
 
 
-def _direction(point: Point, steps: list[FloatArray], changes: list[FloatArray]) -> FloatArray:
+def _direction(point: Point, memory: Memory) -> FloatArray:
     """Two-loop recursion with the complete-data information as the first guess."""
+    steps, changes = memory.steps, memory.changes
     q = point.gradient.copy()
     rho = [1.0 / float(s @ y) for s, y in zip(steps, changes, strict=True)]
     alpha = []
