@@ -478,4 +478,16 @@ GLOSSARY: dict[str, str] = {
     "share_compliance": "share of items with compliance terms",
     "share_productivity": "share of items with productivity terms",
     "reading_ease_mean": "mean Flesch reading ease",
+    # simulation, second engines
+    "model": "name of the model",
+    "n_dif": "number of items with differential functioning",
+    "quantity": "kind of number: estimate, standard error, fit, ...",
+    "ours": "value found by this library",
+    "theirs": "value found by the other engine",
+    "engine": "name of the other engine",
+    "version": "version of the other engine",
+    "n_terms": "number of values compared",
+    "max_difference": "largest absolute difference",
+    "mean_difference": "mean absolute difference",
+    "tolerance": "relative difference up to which values agree",
 }
