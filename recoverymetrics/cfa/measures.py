@@ -100,7 +100,7 @@ def _goodness(result: CFAResult, n: float) -> dict[str, float]:
     vector = moments.moments(result.state)
     parts = residual_parts(result)
     observed = moments.pack(sample.tau, sample.mean, parts.S)
-    top = bottom = 0.0
+    gfi = 0.0
     inverses = None if isinstance(objective, LeastSquares) else np.linalg.inv(result.state.sigma)
     for g in range(len(sample.n)):
         gap = observed[g] - vector[g]
@@ -111,9 +111,8 @@ def _goodness(result: CFAResult, n: float) -> dict[str, float]:
             W = objective.weights[g]  # type: ignore[union-attr]
             W = np.ones_like(W) if unit else W
         weighted = (lambda v, W=W: W * v) if W.ndim == 1 else (lambda v, W=W: W @ v)
-        top += parts.share[g] * float(gap @ weighted(gap))
-        bottom += parts.share[g] * float(observed[g] @ weighted(observed[g]))
-    gfi = 1.0 - top / bottom
+        ratio = float(gap @ weighted(gap)) / float(observed[g] @ weighted(observed[g]))
+        gfi += parts.share[g] * (1.0 - ratio)
     m = moments.size * len(sample.n)
     df = test.df
     out = {"gfi": gfi}

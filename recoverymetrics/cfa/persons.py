@@ -71,14 +71,12 @@ def _read(result: CFAResult, data: IntoFrame, group: Any) -> tuple[FloatArray, I
 
 def _score_group(result: CFAResult, group: int, values: FloatArray, method: str) -> Scores:
     layout, state = result.layout, result.state
+    if not result.moments.means:
+        values = values - result.sample.mean[group]
     if method == "regression":
         return regression_scores(layout, state, group, values)
     loadings, nu = _measurement(result, group)
     if method == "bartlett":
-        if not result.moments.means:
-            nu = result.sample.mean[group]
-            found = bartlett_scores(layout, state, loadings, nu, group, values)
-            return found
         return bartlett_scores(layout, state, loadings, nu, group, values)
     model = _ordinal_model(result, group, loadings, nu)
     return ordinal_scores(model, _codes(result, values), prior=method == "ebm")
