@@ -128,7 +128,7 @@ def test_a_person_without_answers_is_kept_and_reported(tmp_path):
     study = Study.from_toml(write(tmp_path, frame))
     responses = read_inputs(study.config, study.base).responses
     assert responses.n == 240
-    assert any("answered no item" in note.message and note.n == 1 for note in responses.notes)
+    assert any(note.kind == "empty_person" and note.n == 1 for note in responses.notes)
 
 
 @pytest.mark.parametrize("command", [["run", "nowhere.toml"], ["verify", "nowhere.json"]])
