@@ -275,7 +275,11 @@ def unit_agreement(counts: FloatArray, weights: FloatArray) -> FloatArray:
 
 
 def _linearised(counts: FloatArray, w: FloatArray, pe: float, pe_unit: FloatArray) -> Agreement:
-    """Coefficient and Gwet's variance: the influence of unit i is linear in its agreement and chance terms."""
+    """Coefficient and Gwet's variance: the influence of unit i is linear in its agreement and chance terms.
+
+    Units with a single rating count with influence ``-kappa`` (Gwet 2014), which makes the standard error a little too
+    large when there are many of them.
+    """
     n = counts.shape[0]
     agreement = unit_agreement(counts, w)
     pairable = ~np.isnan(agreement)

@@ -11,6 +11,9 @@ from scipy import optimize, stats
 from recoverymetrics.errors import DataError
 from recoverymetrics.typing import FloatArray
 
+_LOWEST, _ZERO = -25.0, -18.0
+"""Logarithms of relative variances: lower bound of the search, and below which a variance counts as zero."""
+
 FORMS = ("ICC1", "ICC2", "ICC3", "ICC1k", "ICC2k", "ICC3k")
 
 
@@ -239,12 +242,12 @@ def reml_components(ratings: FloatArray, *, rater_effect: bool = True) -> Compon
         objective,
         start,
         method="L-BFGS-B",
-        bounds=[(-25.0, 10.0)] * size,
+        bounds=[(_LOWEST, 10.0)] * size,
         options={"ftol": 1e-15, "gtol": 1e-9},
     )
-    x, ok = _polish(objective, fit.x)
+    x, ok = _polish(objective, _snap(objective, fit.x))
     values = np.exp(x)
-    free = x > -18
+    free = x > _ZERO
     covariance = np.zeros((size, size))
     hessian = _hessian(objective, x)[np.ix_(free, free)]
     covariance[np.ix_(free, free)] = np.linalg.pinv(hessian, hermitian=True)
@@ -315,10 +318,20 @@ def _hessian(f: Callable[[FloatArray], float], x: FloatArray) -> FloatArray:
     return H
 
 
+def _snap(f: Callable[[FloatArray], float], x: FloatArray) -> FloatArray:
+    """Put tiny components at zero when that does not lower the likelihood."""
+    for i in np.flatnonzero((x < -9) & (x > _ZERO)):
+        trial = x.copy()
+        trial[i] = _LOWEST
+        if f(trial) <= f(x) + 1e-7:
+            x = trial
+    return x
+
+
 def _polish(f: Callable[[FloatArray], float], x: FloatArray) -> tuple[FloatArray, bool]:
     """Newton steps from numerical derivatives, for the components that are not at zero."""
     for _ in range(10):
-        free = np.flatnonzero(x > -18)
+        free = np.flatnonzero(x > _ZERO)
         h = 1e-5
         gradient = np.array([(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(x.size)[free]])
         if np.abs(gradient).max(initial=0.0) < 1e-7:

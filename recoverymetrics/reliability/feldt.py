@@ -66,10 +66,10 @@ def hakstian_whalen(
         Chi-square statistic, degrees of freedom ``g - 1``, p value, and the standard error of each group's
         transformed alpha ``(1 - alpha)^(1/3)``.
     """
-    root = np.cbrt(1 - estimates)
-    shrink = (9 * n - 11) / (9 * (n - 1))  # mean of the cube root of F, inverted
-    variance = 2 * p * (1 - estimates) ** (2 / 3) / (9 * (p - 1) * (n - 1)) * (1 / shrink) ** 2
-    scaled = root / shrink
+    # cube root of F(., n - 1) has mean 1 / shrink (Paulson 1942), which differs between groups of unequal size
+    shrink = (9 * n - 11) / (9 * (n - 1))
+    scaled = np.cbrt(1 - estimates) * shrink
+    variance = 2 * p / (9 * (p - 1) * (n - 1)) * scaled**2
     weight = 1 / variance
     mean = np.sum(weight * scaled) / weight.sum()
     statistic = float(np.sum(weight * (scaled - mean) ** 2))
