@@ -88,6 +88,12 @@ class ConsensusResult(AbstractResult):
         return tuple(holds.index[holds])
 
     @property
+    def open(self) -> tuple[str, ...]:
+        """Statements without consensus either way: what a next round that re-rates only these would ask."""
+        undecided = self.frame["status"].isin(["no consensus", "no data"])
+        return tuple(dict.fromkeys(self.frame.loc[undecided, "statement"]))
+
+    @property
     def carried_over(self) -> tuple[str, ...]:
         """Statements decided by an earlier round than the one of the account."""
         rated = self.frame[self.frame["round"].notna() & self.frame["status"].isin(IN_PLAY)]

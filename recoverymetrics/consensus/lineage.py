@@ -53,7 +53,7 @@ def _position(label: Any, rounds: tuple[Any, ...]) -> int:
     raise DataError(f"left_round {label!r} is not a round of the panel ({', '.join(map(str, rounds))}).")
 
 
-def read_lineage(statements: IntoFrame | None, rated: tuple[str, ...]) -> Lineage:
+def read_lineage(statements: IntoFrame | None, rated: tuple[str, ...], column: str = "statement") -> Lineage:
     """Read the table of statements.
 
     Raises
@@ -65,6 +65,8 @@ def read_lineage(statements: IntoFrame | None, rated: tuple[str, ...]) -> Lineag
         blank = {name: pd.Series([None] * len(rated), dtype=object) for name in LINEAGE_COLUMNS[1:]}
         return Lineage(pd.DataFrame({"statement": list(rated), **blank}))
     frame = to_pandas(statements)
+    if "statement" not in frame.columns and column in frame.columns:
+        frame = frame.rename(columns={column: "statement"})
     if "statement" not in frame.columns:
         raise DataError(
             f"the table of statements needs a column 'statement'; it has {', '.join(map(str, frame.columns))}."

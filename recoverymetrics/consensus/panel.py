@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Scale = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Deciding:
     """The ratings that decide: of each statement, those of the latest round in which it was rated.
 
@@ -46,7 +46,7 @@ class Deciding:
     round_index: IntArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DelphiPanel:
     """Ratings of statements by panelists in rounds.
 
@@ -64,7 +64,7 @@ class DelphiPanel:
     scale : tuple of int
         Lowest and highest category.
     attributes : mapping
-        ``region``, ``stakeholder``, ``country``, ``decision_rights`` where given: labels of shape (R, P),
+        ``region``, ``stakeholder``, ``country``, ``decision_rights`` and further ones where given: labels of shape (R, P),
         ``None`` where unknown. A panelist may change group between rounds.
     took_part : ndarray of bool, shape (R, P)
         The panelist gave a rating or a comment in the round.
@@ -109,6 +109,7 @@ class DelphiPanel:
         free_text: str | None = None,
         decision_rights: str | None = None,
         statements: IntoFrame | None = None,
+        attributes: Mapping[str, str] | None = None,
     ) -> DelphiPanel:
         """Read a panel in long form: one row per statement, panelist and round.
 
@@ -127,6 +128,9 @@ class DelphiPanel:
             What happened to the statements: columns ``statement``, and where known ``domain``, ``label``,
             ``entered_round``, ``left_round``, ``replaced_by``, ``note``.
 
+        attributes : mapping, optional
+            Further panelist attributes by name, for example ``{"language": "lang"}``; they work wherever ``by=`` does.
+
         Returns
         -------
         DelphiPanel
@@ -138,10 +142,9 @@ class DelphiPanel:
             by one panelist in one round; a panelist in two groups within one round; a rating without a
             statement, panelist or round; no rating at all.
         """
-        columns = Columns(
-            statement, panelist, round, rating, free_text,
-            {"region": region, "stakeholder": stakeholder, "country": country, "decision_rights": decision_rights},
-        )  # fmt: skip
+        groups = {"region": region, "stakeholder": stakeholder, "country": country}
+        groups |= {"decision_rights": decision_rights, **(attributes or {})}
+        columns = Columns(statement, panelist, round, rating, free_text, groups)
         return cls(**read_panel(ratings, columns, scale, statements))
 
     @property
@@ -263,6 +266,18 @@ class DelphiPanel:
         from recoverymetrics.consensus.participation import participation
 
         return participation(self, by, expected=expected)
+
+    def involvement(
+        self,
+        group: str = "lived_experience",
+        *,
+        minimum: float = 0.5,
+        voting: Sequence[str] = ("vote", "veto"),
+    ) -> pd.DataFrame:
+        """Is a group's part in each round more than a token? Share of panelists and of those who may vote."""
+        from recoverymetrics.consensus.participation import involvement
+
+        return involvement(self, group, minimum=minimum, voting=voting)
 
     def attrition(self, by: str | None = None, *, top_categories: int | None = None) -> AttritionResult:
         """Did those who left rate differently from those who stayed?"""

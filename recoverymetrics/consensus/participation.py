@@ -11,6 +11,7 @@ import pandas as pd
 
 from recoverymetrics.consensus.panel import DelphiPanel
 from recoverymetrics.display import AbstractResult, Table
+from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics.proportions import proportion_interval
 from recoverymetrics.typing import REGIONS, BoolArray
 
@@ -37,7 +38,7 @@ class ParticipationResult(AbstractResult):
     by: str | None
 
     def tidy(self) -> pd.DataFrame:
-        """One row per group and round; ``retention`` is the share of the first round's people who took part."""
+        """One row per group and round; ``retention`` is the share of the group's first round who took part."""
         return self.frame.copy()
 
     def glance(self) -> pd.DataFrame:
@@ -77,7 +78,7 @@ class ParticipationResult(AbstractResult):
         return "Participation" + (f" by {self.by}" if self.by else "")
 
     def _tables(self) -> tuple[Table, ...]:
-        notes = ["Retention: share of the first round's panelists who took part in the round."]
+        notes = ["Retention: share of those in the group's first round who took part in the round."]
         if self.without_data:
             notes.append(f"No data, nothing imputed: {', '.join(self.without_data)}.")
         return (Table("Overview", self.glance()), Table("Groups and rounds", self.tidy(), notes=tuple(notes)))
@@ -119,7 +120,7 @@ def participation(
 
 def _group_rows(panel: DelphiPanel, label: str, member: BoolArray) -> list[dict[str, Any]]:
     here = panel.took_part & member
-    started = here[0]
+    started = here[int(np.argmax(here.any(axis=1)))]
     rated = ~np.isnan(panel.ratings)
     asked = rated.any(axis=2).sum(axis=1)
     rows = []
@@ -151,3 +152,54 @@ def _note(here: BoolArray, n: int) -> str:
     if not here.any():
         return "no data"
     return f"fewer than {FEW}" if n < FEW else ""
+
+
+def involvement(
+    panel: DelphiPanel, group: str, *, minimum: float = 0.5, voting: Sequence[str] = ("vote", "veto")
+) -> pd.DataFrame:
+    """Part of one stakeholder group in each round, and its say.
+
+    Parameters
+    ----------
+    panel : DelphiPanel
+        With ``stakeholder``, and ``decision_rights`` where known.
+    group : str
+        The group, for example people with lived experience.
+    minimum : float, default 0.5
+        A smaller share of panelists, or of those who may vote, is flagged.
+    voting : sequence of str
+        Decision rights that mean a vote.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per round: ``n``, ``n_group``, ``share_group``, ``n_voting``, ``share_voting`` (the group's share of the votes; NaN
+        when decision rights are unknown), ``flagged`` and ``note``.
+
+    Raises
+    ------
+    OptionError
+        No such group.
+    """
+    if group not in panel.levels("stakeholder"):
+        raise OptionError(
+            f"no panelist belongs to the stakeholder group {group!r}; the groups are {', '.join(panel.levels('stakeholder'))}."
+        )
+    who = panel.attribute("stakeholder") == group
+    known = "decision_rights" in panel.attributes
+    votes = np.isin(panel.attribute("decision_rights"), list(voting)) if known else np.zeros_like(who)
+    rows = []
+    for r, label in enumerate(panel.rounds):
+        here = panel.took_part[r]
+        n, own = int(here.sum()), int((here & who[r]).sum())
+        n_voting, own_voting = int((here & votes[r]).sum()), int((here & votes[r] & who[r]).sum())
+        share, say = own / n if n else np.nan, own_voting / n_voting if n_voting else np.nan
+        few = [text for text, value in (("of the panel", share), ("of the votes", say)) if value < minimum]
+        note = (
+            f"below {minimum:.0%} " + " and ".join(few)
+            if few
+            else ("" if known else "decision rights unknown")
+        )
+        rows.append((label, n, own, share, n_voting if known else None, say, bool(few), note))
+    columns = ["round", "n", "n_group", "share_group", "n_voting", "share_voting", "flagged", "note"]
+    return pd.DataFrame(rows, columns=columns)

@@ -16,7 +16,19 @@ from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics import counts as tally
 from recoverymetrics.numerics.proportions import proportion_interval
 from recoverymetrics.numerics.seeds import generator
-from recoverymetrics.typing import FloatArray, Seed
+from recoverymetrics.typing import FloatArray, ObjectArray, Seed
+
+
+@dataclass(frozen=True)
+class _Population:
+    """What panelists are like: who they are, whether they stay, how lenient they are, and how they rate."""
+
+    thresholds: FloatArray  # (S, K - 1) cuts of the latent normal, one row per true agreement
+    values: FloatArray  # (K,)
+    retention: float
+    shares: Mapping[str, float]
+    by: str
+    person_sd: float
 
 
 @dataclass(frozen=True)
@@ -128,10 +140,11 @@ def plan_panel_size(
     chosen = ConsensusRule() if rule is None else rule
     values = np.arange(scale[0], scale[1] + 1, dtype=float)
     thresholds = np.stack([_thresholds(p, values, chosen, person_sd) for p in agreement])
+    population = _Population(thresholds, values, retention, shares, by, person_sd)
     rng = generator(seed)
     rows = []
     for n in sizes:
-        passed, kept = _simulate(n, thresholds, values, chosen, retention, shares, by, person_sd, n_sim, rng)
+        passed, kept = _simulate(n, population, chosen, n_sim, rng)
         low, high = proportion_interval(passed, n_sim)
         half = _half_width(np.asarray(agreement), kept)
         rows += [
@@ -152,37 +165,35 @@ def _thresholds(p: float, values: FloatArray, rule: Rule, person_sd: float) -> F
 
 
 def _simulate(
-    n: int,
-    thresholds: FloatArray,
-    values: FloatArray,
-    rule: Rule,
-    retention: float,
-    shares: Mapping[str, float],
-    by: str,
-    person_sd: float,
-    n_sim: int,
-    rng: np.random.Generator,
+    n: int, population: _Population, rule: Rule, n_sim: int, rng: np.random.Generator
 ) -> tuple[FloatArray, float]:
     """How often each statement passes, and the mean number of panelists who stay."""
-    edges = np.round(np.cumsum([0.0, *shares.values()]) * n).astype(int)
-    labels = np.empty(n, dtype=object)
-    for name, start, end in zip(shares, edges[:-1], edges[1:], strict=True):
-        labels[start:end] = name
-    present = rng.random((n_sim, 1, n)) < retention
-    latent = person_sd * rng.standard_normal((n_sim, 1, n)) + rng.standard_normal((n_sim, len(thresholds), n))
-    category = (latent[..., None] > thresholds[None, :, None, :]).sum(axis=-1)
+    labels, values = _group_labels(n, population.shares), population.values
+    present = rng.random((n_sim, 1, n)) < population.retention
+    latent = population.person_sd * rng.standard_normal((n_sim, 1, n))
+    latent = latent + rng.standard_normal((n_sim, len(population.thresholds), n))
+    category = (latent[..., None] > population.thresholds[None, :, None, :]).sum(axis=-1)
     ratings = np.where(present, values[category], np.nan)
 
     def within(conditions: Conditions) -> FloatArray:
         kept = np.ones(n, dtype=bool)
         for attribute, label in conditions:
-            kept &= (labels == label) if attribute == by else False
+            kept &= (labels == label) if attribute == population.by else False
         return np.asarray(tally.one_hot(ratings[..., kept], values).sum(axis=-2))
 
-    seen = RatingCounts(
-        within(()), values, within, lambda attribute: tuple(shares) if attribute == by else ()
-    )
-    return rule.evaluate(seen).passed.sum(axis=0).astype(float), float(present.sum(axis=2).mean())
+    def levels(attribute: str) -> tuple[str, ...]:
+        return tuple(population.shares) if attribute == population.by else ()
+
+    passed = rule.evaluate(RatingCounts(within(()), values, within, levels)).passed
+    return passed.sum(axis=0).astype(float), float(present.sum(axis=2).mean())
+
+
+def _group_labels(n: int, shares: Mapping[str, float]) -> ObjectArray:
+    edges = np.round(np.cumsum([0.0, *shares.values()]) * n).astype(int)
+    labels = np.empty(n, dtype=object)
+    for name, start, end in zip(shares, edges[:-1], edges[1:], strict=True):
+        labels[start:end] = name
+    return labels
 
 
 def _half_width(p: FloatArray, n: float) -> FloatArray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from recoverymetrics.consensus.agreement_rules import ConsensusRule
 from recoverymetrics.errors import DataError
+from recoverymetrics.typing import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,20 +84,7 @@ def plot_sensitivity(result: SensitivityResult, *, ax: Axes | None = None) -> Ax
     inside = result.decisions.to_numpy(dtype=float)[order]
     grid = np.column_stack([tidy["probability"].to_numpy(dtype=float)[order], inside])
     ax.imshow(grid, cmap=_ramp(), vmin=0, vmax=1, aspect="auto")
-    base = tidy["consensus"].to_numpy(dtype=bool)[order]
-    for i, row in enumerate(grid):
-        if np.isfinite(row[0]):
-            ax.text(0, i, f"{row[0]:.2f}", ha="center", va="center", fontsize=7, color=_on(row[0]))
-        for j in np.flatnonzero((row[1:] > 0.5) != base[i]).tolist():
-            ax.text(
-                j + 1,
-                i,
-                "in" if row[j + 1] > 0.5 else "out",
-                ha="center",
-                va="center",
-                fontsize=7,
-                color=_on(row[j + 1]),
-            )
+    _mark(ax, grid, tidy["consensus"].to_numpy(dtype=bool)[order])
     labels = tidy["label"].where(tidy["label"].notna(), tidy["statement"]).to_numpy()[order]
     ax.set_yticks(range(len(order)), [_cut(text) for text in labels], fontsize=8)
     ax.set_xticks(range(len(names)), names, rotation=45, ha="left", fontsize=8)
@@ -111,6 +99,23 @@ def plot_sensitivity(result: SensitivityResult, *, ax: Axes | None = None) -> Ax
         "filled: in the list; words mark where a scenario changes the decision", fontsize=8, color=GREY
     )
     return ax
+
+
+def _mark(ax: Axes, grid: FloatArray, base: BoolArray) -> None:
+    """Write the probabilities, and a word where a scenario changes the decision."""
+    for i, row in enumerate(grid):
+        if np.isfinite(row[0]):
+            ax.text(0, i, f"{row[0]:.2f}", ha="center", va="center", fontsize=7, color=_on(row[0]))
+        for j in np.flatnonzero((row[1:] > 0.5) != base[i]).tolist():
+            ax.text(
+                j + 1,
+                i,
+                "in" if row[j + 1] > 0.5 else "out",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=_on(row[j + 1]),
+            )
 
 
 def plot_stakeholders(result: StakeholderComparison, *, ax: Axes | None = None) -> Axes:

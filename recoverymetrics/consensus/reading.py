@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ def read_panel(
     rounds = _round_labels(frame[columns.round])
     of_statement = frame[columns.statement].notna().to_numpy()
     ids = _Axes.of(frame, columns, rounds, of_statement)
-    lineage = read_lineage(statements, ids.statements)
+    lineage = read_lineage(statements, ids.statements, columns.statement)
     listed = tuple(lineage.frame["statement"])
     _check_duplicates(frame, columns, of_statement)
     array = np.full((len(rounds), len(listed), len(ids.panelists)), np.nan)
@@ -145,7 +146,15 @@ def _check_identified(frame: pd.DataFrame, columns: Columns, numbers: FloatArray
 
 def _round_labels(column: pd.Series) -> tuple[Any, ...]:
     labels = list(dict.fromkeys(_plain(label) for label in column))
-    return tuple(sorted(labels, key=lambda label: (isinstance(label, str), label)))
+    return tuple(sorted(labels, key=_natural))
+
+
+def _natural(label: Any) -> tuple[bool, list[tuple[bool, Any]]]:
+    """Order of rounds: numbers first; within text, digits count as numbers, so that 10 follows 9."""
+    if not isinstance(label, str):
+        return False, [(False, label)]
+    parts = re.split(r"(\d+)", label)
+    return True, [(not part.isdigit(), int(part) if part.isdigit() else part) for part in parts if part]
 
 
 def _check_duplicates(frame: pd.DataFrame, columns: Columns, named: BoolArray) -> None:

@@ -61,7 +61,7 @@ class SensitivityResult(AbstractResult):
     probability : ndarray, shape (S,)
         Share of bootstrap panels in which each statement is in; NaN without a bootstrap.
     kinds : tuple of str
-        Kind of each scenario: cut-off, equal weights, left out.
+        Kind of each scenario: cut-off, attrition, equal weights, left out.
     n_boot : int
         Bootstrap panels.
     """
@@ -162,6 +162,11 @@ def _scenarios(
     cut_offs = plan.cut_offs if any(isinstance(part, ConsensusRule) for part in _leaves(rule)) else ()
     for cut in cut_offs:
         yield "cut-off", f"cut-off {cut * 100:g}%", with_agreement(rule, cut).evaluate(as_is).passed
+    if len(panel.rounds) > 1:
+        last = panel.took_part[: int(deciding.round_index.max()) + 1][-1].astype(float)
+        stayed = np.broadcast_to(last, deciding.ratings.shape)
+        remaining = rule.evaluate(panel.rating_counts(deciding, cases=stayed))
+        yield "attrition", "only those who stayed to the end", remaining.passed
     for by in _attributes(panel, plan.equal_weights):
         equal = panel.rating_counts(deciding, cases=equal_weights(panel.membership(by, deciding), deciding))
         yield "equal weights", f"every {by} weighs the same", rule.evaluate(equal).passed

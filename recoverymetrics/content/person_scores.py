@@ -40,33 +40,45 @@ def score_beside(
     """
     side = item_sides(coverage, barrier)
     items = [item for item in side if item in data.columns]
-    if not items:
-        raise DataError("none of the items is a column of the data.")
-    unknown = [item for item in reverse if item not in side]
-    if unknown:
-        raise DataError(f"reverse-keyed item {unknown[0]!r} is not among the items that have elements.")
-    values = np.column_stack([numeric_column(data, item) for item in items])
-    turned = np.isin(items, list(reverse))
-    values[:, turned] = scale[0] + scale[1] - values[:, turned]
+    values = _keyed_values(data, items, [item for item in reverse if item not in side], reverse, scale)
     people = data[id].map(str).to_numpy(dtype=object)
-    elements = tuple(coverage.elements["element"])
-    membership = np.zeros((len(items), len(elements)))
-    at = {element: j for j, element in enumerate(elements)}
-    place = {item: i for i, item in enumerate(items)}
-    for item, element in coverage.mapping[["item", "element"]].itertuples(index=False):
-        if item in place:
-            membership[place[item], at[element]] = 1.0
+    at = {element: j for j, element in enumerate(coverage.elements["element"])}
+    membership = _membership(coverage, items, at)
     own = _weight_matrix(weights, people, at)
     columns: dict[str, object] = {"person": people}
     for name in SIDES:
         here = np.array([side[item] == name for item in items], dtype=float)[:, None]
         columns[f"fixed_{name}"] = _mean(values, here)[:, 0]
         columns[f"weighted_{name}"] = _weighted(_mean(values, membership * here), own)
-    covered = weights[weights["in_items"]].groupby("person")["weight"].sum()
     named = weights.groupby("person")["weight"].sum()
+    covered = weights[weights["in_items"]].groupby("person")["weight"].sum()
     uncovered = (named - covered.reindex(named.index).fillna(0)).clip(lower=0)
     columns["weight_uncovered"] = pd.Series(people).map(uncovered).to_numpy(dtype=float)
     return pd.DataFrame(columns)
+
+
+def _keyed_values(
+    data: pd.DataFrame, items: list[str], unknown: list[str], reverse: Sequence[str], scale: tuple[int, int]
+) -> FloatArray:
+    """Responses with reverse-keyed items turned round, shape (n, items)."""
+    if not items:
+        raise DataError("none of the items is a column of the data.")
+    if unknown:
+        raise DataError(f"reverse-keyed item {unknown[0]!r} is not among the items that have elements.")
+    values = np.column_stack([numeric_column(data, item) for item in items])
+    turned = np.isin(items, list(reverse))
+    values[:, turned] = scale[0] + scale[1] - values[:, turned]
+    return values
+
+
+def _membership(coverage: CoverageResult, items: list[str], at: dict[str, int]) -> FloatArray:
+    """Indicator of item and element, shape (items, elements)."""
+    membership = np.zeros((len(items), len(at)))
+    place = {item: i for i, item in enumerate(items)}
+    for item, element in coverage.mapping[["item", "element"]].itertuples(index=False):
+        if item in place:
+            membership[place[item], at[element]] = 1.0
+    return membership
 
 
 def item_sides(coverage: CoverageResult, barrier: str = "barrier") -> dict[str, str]:

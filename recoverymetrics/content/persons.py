@@ -256,37 +256,46 @@ def map_themes(
     >>> round(map_themes(said, coverage, **columns).glance()["share_persons_uncovered"].item(), 2)
     1.0
     """
-    frame = to_pandas(themes).reset_index(drop=True)
-    named = {"person": person, "element": element, "text": text, "theme": theme, "importance": importance}
-    named |= {"goal_status": goal_status, "response_code": response_code}
-    usual = ("region", "language", "service", "country", "stakeholder")
-    kept = tuple(groups) if groups is not None else tuple(name for name in usual if name in frame.columns)
-    for column in [*(c for c in named.values() if c is not None), *kept]:
+    columns = {"person": person, "element": element, "text": text, "theme": theme, "importance": importance}
+    columns |= {"goal_status": goal_status, "response_code": response_code}
+    read, kept = _read(to_pandas(themes).reset_index(drop=True), columns, groups)
+    _check(read, coverage)
+    persons = _persons(read, kept)
+    stated = read[read["response_code"] == "answered"].drop(columns="response_code").reset_index(drop=True)
+    return PersonDefinedResult(_laid_over(stated, coverage, barrier), persons, coverage, kept)
+
+
+_USUAL_GROUPS = ("region", "language", "service", "country", "stakeholder")
+
+
+def _read(
+    frame: pd.DataFrame, columns: Mapping[str, str | None], groups: Sequence[str] | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The named columns under their own names, with the group columns; a missing code means an answer."""
+    kept = tuple(groups) if groups is not None else tuple(n for n in _USUAL_GROUPS if n in frame.columns)
+    for column in [*(c for c in columns.values() if c is not None), *kept]:
         if column not in frame.columns:
             raise DataError(
                 f"there is no column {column!r}; the columns are {', '.join(map(str, frame.columns))}."
             )
-    read = pd.DataFrame(
-        {name: frame[column] if column is not None else None for name, column in named.items()}
-    )
+    read = pd.DataFrame({name: frame[c] if c is not None else None for name, c in columns.items()})
     read = pd.concat([read, frame[list(kept)]], axis=1)
     read["person"] = read["person"].map(str)
-    read["response_code"] = (
-        read["response_code"].where(read["response_code"].notna(), "answered").astype(object)
-    )
-    _check(read, coverage)
-    persons = _persons(read, kept)
-    stated = read[read["response_code"] == "answered"].drop(columns="response_code").reset_index(drop=True)
-    stated["theme"] = stated["theme"].where(
-        stated["theme"].notna(), pd.Series(stated.index, dtype=object).map("row {}".format)
-    )
+    code = read["response_code"].astype(object)
+    read["response_code"] = code.where(code.notna(), "answered")
+    return read, kept
+
+
+def _laid_over(stated: pd.DataFrame, coverage: CoverageResult, barrier: str) -> pd.DataFrame:
+    """Say of each stated theme whether elements and items cover it, and whether it is a barrier."""
+    elements = coverage.elements.set_index("element")
+    own_row = pd.Series(stated.index, dtype=object).map("row {}".format)
+    stated["theme"] = stated["theme"].where(stated["theme"].notna(), own_row)
     stated["importance"] = pd.to_numeric(stated["importance"]).astype(float)
-    items = dict(zip(coverage.elements["element"], coverage.elements["n_items"], strict=True))
-    domain = dict(zip(coverage.elements["element"], coverage.elements["domain"], strict=True))
     stated["in_elements"] = stated["element"].notna()
-    stated["in_items"] = stated["element"].map(items).fillna(0) > 0
-    stated["barrier"] = stated["element"].map(domain) == barrier
-    return PersonDefinedResult(stated, persons, coverage, kept)
+    stated["in_items"] = stated["element"].map(elements["n_items"]).fillna(0) > 0
+    stated["barrier"] = stated["element"].map(elements["domain"]) == barrier
+    return stated
 
 
 def _check(read: pd.DataFrame, coverage: CoverageResult) -> None:

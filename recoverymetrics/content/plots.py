@@ -48,23 +48,24 @@ def plot_coverage(coverage: CoverageResult, *, ax: Axes | None = None) -> Axes:
             ticks.append(y)
             names.append(f"{row['label']}  ({row['element']})")
             y += 1
-    for k, name in enumerate(groups):
-        ax.text(widest + 0.4 + 1.2 * k, -0.8, _short(name), ha="center", va="bottom", fontsize=7, color=INK)
     ax.set_yticks(ticks, names, fontsize=8)
     ax.set_ylim(y + 0.5, -1.0 - 0.9 * max((_short(n).count("\n") for n in groups), default=0))
     ax.set_xlim(-0.6, widest + 0.1 + 1.2 * len(groups))
+    _explain(ax, y, coverage, {name: widest + 0.4 + 1.2 * k for k, name in enumerate(groups)})
     _bare(ax)
-    told = [f"grey: beyond {coverage.redundant_above} items"] if coverage.redundant else []
-    told += ["dot: in this group's consensus"] if groups else []
-    if told:
-        ax.text(-0.5, y, "; ".join(told), fontsize=7, color=GREY, va="center")
-    n, empty = len(table), len(coverage.uncovered)
-    ax.set_title(
-        f"{n - empty} of {n} elements have items" + (f", {empty} without" if empty else ""),
-        loc="left",
-        pad=14,
-    )
     return ax
+
+
+def _explain(ax: Axes, y: float, coverage: CoverageResult, columns: dict[str, float]) -> None:
+    """Title, names over the columns of dots, and what the marks mean."""
+    for name, x in columns.items():
+        ax.text(x, -0.8, _short(name), ha="center", va="bottom", fontsize=7, color=INK)
+    told = [f"grey: beyond {coverage.redundant_above} items"] if coverage.redundant else []
+    told += ["dot: in this group's consensus"] if columns else []
+    ax.text(-0.5, y, "; ".join(told), fontsize=7, color=GREY, va="center")
+    n, empty = len(coverage.elements), len(coverage.uncovered)
+    without = f", {empty} without" if empty else ""
+    ax.set_title(f"{n - empty} of {n} elements have items{without}", loc="left", pad=14)
 
 
 def _element_row(ax: Axes, y: float, row: object, items: tuple[str, ...], widest: int, most: int) -> None:

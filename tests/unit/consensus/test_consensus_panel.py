@@ -211,3 +211,54 @@ def test_result_faces():
     assert result.glance()["n_consensus"].item() == 1
     with pytest.raises(DataError, match="no group"):
         result.for_group("users")
+
+
+def test_statements_to_rate_again():
+    rows = [("a", p, 1, 5) for p in range(5)] + [("b", p, 1, 2) for p in range(5)] + [("c", 1, 1, None)]
+    assert panel(rows).check_consensus().open == ("b", "c")
+
+
+def test_one_round_has_no_attrition():
+    found = panel([("a", p, 1, 5) for p in range(3)])
+    assert found.attrition().tidy().empty
+    assert found.attrition().glance()["n_left"].item() == 0
+    assert "only those who stayed to the end" not in found.sensitivity(n_boot=0, cut_offs=(0.8,)).decisions
+
+
+def test_token_involvement_is_flagged():
+    rows = [("a", p, 1, 5, "users" if p < 3 else "staff", "advise" if p < 2 else "vote") for p in range(6)]
+    found = panel(rows, "s p r x who rights", stakeholder="who", decision_rights="rights")
+    row = found.involvement("users").iloc[0]
+    assert (row["share_group"], row["share_voting"], row["flagged"]) == (0.5, 0.25, True)
+    assert row["note"] == "below 50% of the votes"
+    unknown = panel([r[:5] for r in rows], "s p r x who", stakeholder="who").involvement("users").iloc[0]
+    assert unknown["note"] == "decision rights unknown"
+    assert np.isnan(unknown["share_voting"])
+    with pytest.raises(OptionError, match=r"'carers'.*users, staff"):
+        found.involvement("carers")
+
+
+def test_list_of_those_who_stayed():
+    rows = [("a", p, 1, 5 if p < 6 else 1) for p in range(10)] + [("b", p, 2, 5) for p in range(6)]
+    scenarios = panel(rows).sensitivity(n_boot=0, cut_offs=()).scenarios().set_index("scenario")
+    assert scenarios.loc["only those who stayed to the end", "entered"] == "a"
+
+
+def test_further_attributes_and_who_was_not_asked():
+    rows = [("a", p, 1, 5, "en" if p else "sw") for p in range(7)]
+    found = panel(rows, "s p r x lang", attributes={"language": "lang"})
+    part = found.participation("language", expected=["en", "sw", "ar"])
+    assert part.without_data == ("ar",)
+    assert part.with_few == ("sw",)
+    assert "No data, nothing imputed: ar" in part.summary()
+
+
+def test_rounds_in_natural_order():
+    rows = [("a", 1, "round 10", 5), ("a", 1, "round 9", 1), ("a", 1, "round 1", 1)]
+    assert panel(rows).rounds == ("round 1", "round 9", "round 10")
+    assert panel(rows).check_consensus().accepted == ("a",)
+
+
+def test_statements_table_may_use_the_same_column_name():
+    history = pd.DataFrame({"s": ["a"], "label": ["Hope"]})
+    assert panel([("a", 1, 1, 5)], statements=history).check_consensus().tidy()["label"].item() == "Hope"
