@@ -53,11 +53,13 @@ def little_test(values: FloatArray, patterns: MissingPatterns, fitted: NormalMom
     if used < 2:
         reason = "no response is missing" if not patterns.missing.any() else "there is one pattern only"
         return LittleTest(np.nan, 0, np.nan, used, reason)
+    df = int(answered.sum()) - values.shape[1]
+    if df < 1:
+        return LittleTest(np.nan, df, np.nan, used, "no item is answered in two patterns")
     means = pattern_means(values, patterns)
     alone = MissingPatterns(patterns.missing, np.arange(len(means)), np.ones(len(means), dtype=np.int64))
     distance = mahalanobis_squared(means, alone, fitted.mean, fitted.covariance)
     statistic = float(patterns.counts @ distance)
-    df = int(answered.sum()) - values.shape[1]
     return LittleTest(statistic, df, float(chi2.sf(statistic, df)), used)
 
 

@@ -109,9 +109,8 @@ def screen(
     patterns = find_missing_patterns(raw)
     moments = em_normal(raw[:, active]) if active.any() else None
     mcar = _little(raw[:, active], moments)
-    eligible = (
-        np.isfinite(raw[:, active]).mean(axis=1) >= settings.min_answered if active.any() else active[:0]
-    )
+    answered = np.isfinite(raw[:, active]).sum(axis=1)
+    eligible = answered >= max(settings.min_answered * active.sum(), 1)
     indices, calibrated, notes = _careless(
         responses, raw, active, scale_of, moments, eligible, settings, seed
     )

@@ -69,6 +69,11 @@ def _describe_block(
             "keying_suspect": suspect,
         }
     )
+    frame["findings"] = _findings(frame)
+    return frame
+
+
+def _findings(frame: pd.DataFrame) -> list[str]:
     marks = {
         "floor": frame["floor_effect"],
         "ceiling": frame["ceiling_effect"],
@@ -77,10 +82,8 @@ def _describe_block(
         "zero_variance": frame["zero_variance"],
         "keying": frame["keying_suspect"],
     }
-    frame["findings"] = [
-        ", ".join(name for name, on in marks.items() if on.iloc[j]) for j in range(len(frame))
-    ]
-    return frame
+    names = np.array(list(marks))
+    return [", ".join(names[row]) for row in np.column_stack(list(marks.values()))]
 
 
 def person_table(
