@@ -23,7 +23,7 @@ from recoverymetrics.instrument.keying import (
 )
 from recoverymetrics.instrument.notes import Note, listing, plural, rows_at
 from recoverymetrics.instrument.regions import find_regions, parse_date
-from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, ObjectArray
+from recoverymetrics.typing import REGIONS, FloatArray, GroupSpec, IntoFrame, ObjectArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class ResponseRecord:
     group : ndarray of objects, shape (n,), or None
         Group label of each person; None where it is unknown.
     groups : tuple of str
-        Labels in order of first appearance (category order for categorical columns).
+        Labels; WHO regions in the order AFR AMR SEAR EUR EMR WPR, others in order of first appearance (category
+        order for categorical columns).
     group_name : str or None
         Column (or ``"region"``) that the labels come from.
     ids : ndarray of objects, shape (n,), or None
@@ -137,7 +138,7 @@ def read_groups(
             )
             for code, n in unknown.items()
         ]
-        return "region", labels, tuple(dict.fromkeys(r for r in regions if r is not None)), notes
+        return "region", labels, tuple(region for region in REGIONS if region in regions), notes
     if group is None:
         return None, None, (), []
     name = group if isinstance(group, str) else "group"

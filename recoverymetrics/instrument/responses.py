@@ -62,7 +62,7 @@ class Responses:
     >>> table = {"q1": [1, 4, 0], "q2": [4, 1, 2], "country": ["KE", "ID", "DE"]}
     >>> r = Responses(table, items=["q1", "q2"], reverse=["q2"], missing_codes=[0], region_from="country")
     >>> r.groups, r.values.tolist()
-    (('AFR', 'WPR', 'EUR'), [[1.0, 1.0], [4.0, 4.0], [nan, 3.0]])
+    (('AFR', 'EUR', 'WPR'), [[1.0, 1.0], [4.0, 4.0], [nan, 3.0]])
     """
 
     __slots__ = ("_record",)
