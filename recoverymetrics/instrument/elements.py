@@ -202,7 +202,7 @@ def _agreement(frame: pd.DataFrame) -> list[float]:
     name = "agreement" if "agreement" in frame.columns else "agreement_pct"
     if name not in frame.columns:
         return [math.nan] * len(frame)
-    given = frame[name].replace("", None)
+    given = pd.Series([None if cell == "" else cell for cell in frame[name]], dtype=object)
     values = pd.to_numeric(given, errors="coerce").astype(float)
     top = 1.0 if name == "agreement" else 100.0
     bad = values.index[(values.isna() & given.notna()) | (values < 0) | (values > top)]

@@ -49,11 +49,13 @@ def _read_column(frame: pd.DataFrame, item: str, codes: Sequence[Any]) -> tuple[
     column = frame[item]
     hits: dict[Any, int] = {}
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        text = column.map(lambda value: value.strip() if isinstance(value, str) else value).astype(object)
+        cells = column.to_numpy(dtype=object, copy=True)
+        text = np.array([cell.strip() if isinstance(cell, str) else None for cell in cells], dtype=object)
         for code in (code for code in codes if isinstance(code, str)):
-            hit = (text == code).fillna(False).to_numpy(dtype=bool)
+            hit = text == code
             hits[code] = int(hit.sum())
-            column = column.mask(hit)
+            cells[hit] = None
+        column = pd.Series(cells, dtype=object)
     values = numeric_column(pd.DataFrame({item: column}), item).copy()
     for code, number in ((code, _as_number(code)) for code in codes):
         if not hits.get(code) and number is not None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from recoverymetrics.errors import DataError
 
+_BLANKS = ("NA", "N/A", "NaN", "nan", "NULL", "null", ".")
 _SUFFIXES = ".csv, .tsv, .txt (each also .gz), .parquet, .sav, .zsav, .dta"
 
 
@@ -26,9 +27,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        In text files only an empty cell is missing: ``NA`` stays text (it is the ISO code of Namibia), so give
-        other codes for missing answers to ``Responses(missing_codes=...)``. SPSS and Stata values come as
-        numbers, not as value labels.
+        In text files an empty cell is missing. ``NA``, ``NaN``, ``NULL`` and ``.`` are missing only in columns that
+        otherwise hold numbers; elsewhere they stay text (``NA`` is the ISO code of Namibia). Give other codes for
+        missing answers to ``Responses(missing_codes=...)``. SPSS and Stata values come as numbers, not as value
+        labels.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def _read_tsv(path: Path) -> pd.DataFrame:
 
 def _read_text(path: Path, separator: str) -> pd.DataFrame:
     try:
-        return pd.read_csv(
+        frame = pd.read_csv(
             path, sep=separator, keep_default_na=False, na_values=[""], encoding="utf-8-sig", low_memory=False
         )
     except UnicodeDecodeError as error:
@@ -92,6 +94,18 @@ def _read_text(path: Path, separator: str) -> pd.DataFrame:
         raise DataError(f"the file {path.name!r} is not a table: {str(error).strip()}.") from error
     except OSError as error:
         raise DataError(f"the file {path.name!r} cannot be read: {error}.") from error
+    return frame.apply(_numbers_with_blanks)
+
+
+def _numbers_with_blanks(column: pd.Series) -> pd.Series:
+    """A text column whose cells are all numbers or words for missing becomes numeric; others stay."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    cells = column.dropna().unique()
+    numbers = pd.to_numeric(pd.Series([cell for cell in cells if cell not in _BLANKS]), errors="coerce")
+    if numbers.empty or numbers.isna().any():
+        return column
+    return pd.to_numeric(column.where(~column.isin(_BLANKS), None))
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -62,6 +62,17 @@ def test_missing_words_stay_text(tmp_path):
     assert rm.read_table(path)["q2"].tolist() == ["n/a", "None"]
 
 
+def test_words_for_missing_count_only_in_columns_of_numbers(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("q1,q2,country,note\n1,NA,NA,NA\nNA,2,DE,NA\n3,.,NA,NA\n", encoding="utf-8")
+    frame = rm.read_table(path)
+    assert frame["q1"].isna().tolist() == [False, True, False]
+    assert frame["q2"].isna().tolist() == [True, False, True]
+    assert frame["q2"].dtype.kind == "f"
+    assert frame["country"].tolist() == ["NA", "DE", "NA"]
+    assert frame["note"].tolist() == ["NA", "NA", "NA"]
+
+
 def error_of(path):
     with pytest.raises(rm.DataError) as caught:
         rm.read_table(path)
