@@ -87,9 +87,8 @@ def compare_engines(result: Any, *, engine: str, tolerance: float | None = None)
     --------
     >>> import numpy as np
     >>> from recoverymetrics.efa import fit_efa
-    >>> x = np.random.default_rng(1).normal(size=(200, 6))
-    >>> x[:, :3] += x[:, :1]
-    >>> x[:, 3:] += x[:, 3:4]
+    >>> rng = np.random.default_rng(1)
+    >>> x = np.repeat(rng.normal(size=(200, 2)), 3, axis=1) + rng.normal(size=(200, 6))
     >>> fit = fit_efa(x, 2, extraction="ml", rotation="oblimin")
     >>> compare_engines(fit, engine="statsmodels").agrees
     True

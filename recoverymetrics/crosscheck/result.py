@@ -52,7 +52,7 @@ class EngineComparison(AbstractResult):
                 "max_difference": [float(size.max())],
                 "mean_difference": [float(size.mean())],
                 "tolerance": [self.tolerance],
-                "agrees": [self.agrees],
+                "within_tolerance": [self.agrees],
             }
         )
 

@@ -490,4 +490,8 @@ GLOSSARY: dict[str, str] = {
     "max_difference": "largest absolute difference",
     "mean_difference": "mean absolute difference",
     "tolerance": "relative difference up to which values agree",
+    "within_tolerance": "all differences lie within the tolerance",
+    "essd": "expected score standardised difference (Meade 2010), read like Cohen's d",
+    "lr_statistic": "likelihood-ratio statistic",
+    "lr_df": "its degrees of freedom",
 }

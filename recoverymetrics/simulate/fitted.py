@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.errors import ModelError
 from recoverymetrics.irt import IRTResult
 from recoverymetrics.irt.layout import Batch, Layout
@@ -24,8 +25,8 @@ def from_fitted(fit: Any) -> ResponseModel:
 
     Parameters
     ----------
-    fit : IRTResult
-        A calibrated item response model.
+    fit : IRTResult or CFAResult
+        A calibrated item response model, or a confirmatory model of ordered items.
 
     Returns
     -------
@@ -35,13 +36,15 @@ def from_fitted(fit: Any) -> ResponseModel:
     Raises
     ------
     ModelError
-        An object that is no fitted response model.
+        An object that is no fitted response model; a confirmatory model with continuous items.
     """
     if isinstance(fit, IRTResult):
         return _from_irt(fit)
+    if isinstance(fit, CFAResult):
+        return _from_cfa(fit)
     raise ModelError(
         f"cannot simulate from {type(fit).__name__}; give irt_model(...), factor_model(...), or the result of "
-        "fit_irt."
+        "fit_irt or of fit_cfa."
     )
 
 
@@ -114,3 +117,63 @@ def _shape(batch: Batch, shape: FloatArray) -> tuple[Family, FloatArray, FloatAr
         return "softmax", steps[0, 1:], weights[0, 1:]
     d = shape[: batch.K - 1]
     return _CUMULATIVE.get(batch.model.name, "logistic"), d, np.ones(d.size)
+
+
+def _from_cfa(fit: CFAResult) -> ResponseModel:
+    if not np.all(fit.layout.ordinal):
+        j = int(np.flatnonzero(~fit.layout.ordinal)[0])
+        raise ModelError(
+            f"variable {fit.table.observed[j]!r} of the fitted model is continuous; simulate_responses needs ordered "
+            "items. Use simulate_continuous(fit) for continuous ones."
+        )
+    parts = {label: _normal_ogive(fit, g) for g, label in enumerate(fit.groups)}
+    populations = tuple(
+        _moments(fit, g, label, int(n))
+        for (g, label), n in zip(enumerate(fit.groups), fit.sample.n, strict=True)
+    )
+    rows = np.concatenate(fit.sample.data)
+    return ResponseModel(
+        name="normal_ogive",
+        parameters=parts[fit.groups[0]][0],
+        factor_correlations=np.asarray(populations[0].correlations),
+        by_group={label: part[0] for label, part in parts.items()},
+        populations=populations,
+        categories=tuple(np.unique(column[~np.isnan(column)]) for column in rows.T),
+        residuals={label: part[1] for label, part in parts.items()},
+    )
+
+
+def _moments(fit: CFAResult, g: int, label: str, n: int) -> Group:
+    p = fit.state.p
+    V = fit.state.V[g, p:, p:]
+    spread = np.sqrt(np.diag(V))
+    safe = np.where(spread > 0, spread, 1.0)
+    R = V / np.outer(safe, safe)
+    np.fill_diagonal(R, 1.0)
+    return Group(label, n, fit.state.eta[g, p:].tolist(), np.diag(V).tolist(), R)
+
+
+def _normal_ogive(fit: CFAResult, g: int) -> tuple[ItemParameters, FloatArray]:
+    """Slopes, intercepts and residual correlations given the factors: ``y* = mu + L (eta - alpha) + e``."""
+    state, p = fit.state, fit.state.p
+    V, alpha = state.V[g], state.eta[g, p:]
+    L = V[:p, p:] @ np.linalg.pinv(V[p:, p:])
+    residual = V[:p, :p] - L @ V[p:, p:] @ L.T
+    np.fill_diagonal(residual, 1.0 / state.delta[g] ** 2 - np.diag(L @ V[p:, p:] @ L.T))
+    psi = np.diag(residual)
+    if np.any(psi <= 0):
+        item = fit.table.observed[int(np.argmin(psi))]
+        raise ModelError(
+            f"item {item!r} has no residual variance in the fitted model; it cannot be simulated."
+        )
+    root = np.sqrt(psi)
+    centre = state.eta[g, :p] - L @ alpha
+    place = fit.layout.threshold_item
+    intercepts = [(centre[j] - state.tau[g, place == j]) / root[j] for j in range(p)]
+    factors = fit.table.latent
+    parameters = make_parameters(
+        "normal_ogive", L / root[:, None], intercepts, items=fit.table.observed, factors=factors
+    )
+    R = residual / np.outer(root, root)
+    np.fill_diagonal(R, 1.0)
+    return parameters, R

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.errors import ModelError, OptionError
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.simulate.kernel import cholesky_root
@@ -18,8 +19,8 @@ SYMMETRY_TOLERANCE = 1e-10
 
 
 def simulate_continuous(
-    loadings: Any,
-    n: int,
+    model: Any,
+    n: int | None = None,
     *,
     factor_covariance: Any = None,
     residual_covariance: Any = None,
@@ -34,10 +35,11 @@ def simulate_continuous(
 
     Parameters
     ----------
-    loadings : DataFrame or array, shape (p,) or (p, m)
-        :math:`\Lambda`; the index of a frame names the indicators.
+    model : DataFrame or array, shape (p,) or (p, m), or CFAResult
+        :math:`\Lambda`; the index of a frame names the indicators. Or a fitted confirmatory model of
+        continuous items, whose implied moments are used.
     n : int
-        Number of persons.
+        Number of persons; per group for a fitted model of several groups, and by default those of its data.
     factor_covariance : array, shape (m, m), optional
         :math:`\Phi`; default identity.
     residual_covariance : array, shape (p,) or (p, p), optional
@@ -57,6 +59,7 @@ def simulate_continuous(
     Returns
     -------
     pandas.DataFrame, shape (n, p)
+        With the column ``group`` in front for a fitted model of several groups.
 
     Raises
     ------
@@ -70,26 +73,49 @@ def simulate_continuous(
     >>> simulate_continuous([0.7, 0.8, 0.6], 5, seed=1).shape
     (5, 3)
     """
-    if n < 1:
+    if isinstance(model, CFAResult):
+        return _from_cfa(model, n, skewness, kurtosis, generator(seed))
+    if n is None or n < 1:
         raise OptionError(f"n must be at least 1, not {n!r}.")
-    if names is None and isinstance(loadings, pd.DataFrame):
-        names = [str(name) for name in loadings.index]
-    Lambda = np.asarray(loadings, dtype=float)
+    if names is None and isinstance(model, pd.DataFrame):
+        names = [str(name) for name in model.index]
+    Lambda = np.asarray(model, dtype=float)
     Lambda = Lambda[:, None] if Lambda.ndim == 1 else Lambda
     Sigma = implied_covariance(Lambda, factor_covariance, residual_covariance)
     p, m = Lambda.shape
     names = [f"x{j + 1}" for j in range(p)] if names is None else list(names)
-    nu, alpha = _vector(intercepts, p, "intercepts"), _vector(factor_means, m, "factor_means")
-    skew, kurt = _vector(skewness, p, "skewness"), _vector(kurtosis, p, "kurtosis")
     if len(names) != p:
         raise ModelError(f"{len(names)} names were given for {p} indicators.")
-    y = nu + Lambda @ alpha + _deviations(Sigma, n, skew, kurt, generator(seed))
-    return pd.DataFrame(y, columns=names)
+    nu, alpha = _vector(intercepts, p, "intercepts"), _vector(factor_means, m, "factor_means")
+    deviations = _deviations(Sigma, n, skewness, kurtosis, generator(seed))
+    return pd.DataFrame(nu + Lambda @ alpha + deviations, columns=names)
+
+
+def _from_cfa(
+    fit: CFAResult, n: int | None, skewness: Any, kurtosis: Any, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Simulate every group from its implied moments."""
+    if np.any(fit.layout.ordinal):
+        raise ModelError("the fitted model has ordered items; use simulate_responses(fit).")
+    if n is not None and n < 1:
+        raise OptionError(f"n must be at least 1, not {n!r}.")
+    modelled = fit.moments.means
+    blocks = []
+    for g, label in enumerate(fit.groups):
+        size = int(fit.sample.n[g]) if n is None else n
+        mean = fit.state.mu[g] if modelled else fit.sample.mean[g]
+        y = mean + _deviations(fit.state.sigma[g], size, skewness, kurtosis, rng)
+        block = pd.DataFrame(y, columns=list(fit.table.observed))
+        if len(fit.groups) > 1:
+            block.insert(0, "group", label)
+        blocks.append(block)
+    return pd.concat(blocks, ignore_index=True)
 
 
 def _deviations(
-    Sigma: FloatArray, n: int, skewness: FloatArray, kurtosis: FloatArray, rng: np.random.Generator
+    Sigma: FloatArray, n: int, skewness: Any, kurtosis: Any, rng: np.random.Generator
 ) -> FloatArray:
+    skewness, kurtosis = _vector(skewness, len(Sigma), "skewness"), _vector(kurtosis, len(Sigma), "kurtosis")
     if not np.any(skewness) and not np.any(kurtosis):
         return rng.standard_normal((n, len(Sigma))) @ cholesky_root(Sigma).T
     sd = np.sqrt(np.diag(Sigma))

@@ -48,6 +48,8 @@ class ResponseModel:
         Who was in the data of a fitted model; simulated when neither ``n`` nor ``groups`` are given.
     categories : tuple of ndarray, or None
         Values of each item's categories in the data of a fitted model.
+    residuals : mapping of group to ndarray, shape (p, p)
+        Residual correlations of a fitted model.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ResponseModel:
     by_group: Mapping[str, ItemParameters] = field(default_factory=dict)
     populations: tuple[Group, ...] = ()
     categories: tuple[FloatArray, ...] | None = None
+    residuals: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 def irt_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,8 @@ def simulate_responses(
         ``irt_model(...)``, ``factor_model(...)``, or the result of ``fit_irt`` or of ``fit_cfa`` with ordered
         items.
     n : int, optional
-        Persons in a single group with the reference distribution. Give this or ``groups``; with neither, a
-        fitted model is simulated for the groups and group sizes of its data.
+        Persons in a single group: standard normal factors, or the first group of a fitted model. Give this or
+        ``groups``; with neither, a fitted model is simulated for the groups and sizes of its data.
     groups : sequence of Group
         Populations with their sizes, factor means and variances.
     dif : sequence of DIF
@@ -86,8 +87,9 @@ def simulate_responses(
     if first_category not in (None, 0, 1):
         raise OptionError(f"first_category must be 0 or 1, not {first_category!r}.")
     pairs = tuple(residual_correlations)
+    _check_pairs(pairs, items)
     streams = spawn(seed, 4)
-    theta, answers = _draw(spec, populations, tuple(dif), _copula(pairs, items), streams[0], streams[1])
+    theta, answers = _draw(spec, populations, tuple(dif), pairs, streams[0], streams[1])
     labels = np.repeat(np.array([g.label for g in populations], dtype=object), [g.n for g in populations])
     raw = _key(answers, spec.parameters, reverse)
     counts = spec.parameters.n_categories.astype(np.int64)
@@ -109,7 +111,9 @@ def _populations(n: int | None, groups: Sequence[Group], fitted: tuple[Group, ..
     groups = fitted if n is None and not groups else groups
     if (n is None) == (not groups):
         raise OptionError("give either n (one group) or groups=[Group(...), ...], and not both.")
-    populations = (Group("all", int(n)),) if n is not None else tuple(groups)
+    populations = tuple(groups)
+    if n is not None:
+        populations = (replace(fitted[0] if fitted else Group("all", 1), n=n),)
     labels = [g.label for g in populations]
     if len(set(labels)) < len(labels):
         raise OptionError(f"group {next(x for x in labels if labels.count(x) > 1)!r} is given twice.")
@@ -129,14 +133,21 @@ def _check_names(
                 raise ModelError(f"DIF of item {spec.item!r} names group {label!r}, which is not simulated.")
 
 
-def _copula(pairs: tuple[tuple[str, str, float], ...], items: tuple[str, ...]) -> FloatArray | None:
-    if not pairs:
-        return None
-    R = np.eye(len(items))
-    for first, second, value in pairs:
+def _check_pairs(pairs: tuple[tuple[str, str, float], ...], items: tuple[str, ...]) -> None:
+    for first, second, _ in pairs:
         for item in (first, second):
             if item not in items:
                 raise ModelError(f"residual_correlations name unknown item {item!r}.")
+
+
+def _copula(
+    pairs: tuple[tuple[str, str, float], ...], items: tuple[str, ...], fitted: FloatArray | None
+) -> FloatArray | None:
+    """Residual correlations of one group: those of the fitted model, with the pairs asked for set in."""
+    if not pairs:
+        return fitted
+    R = np.eye(len(items)) if fitted is None else fitted.copy()
+    for first, second, value in pairs:
         i, j = items.index(first), items.index(second)
         R[i, j] = R[j, i] = value
     return correlation_matrix(R, len(items), "the matrix of residual_correlations")
@@ -146,18 +157,19 @@ def _draw(
     spec: ResponseModel,
     groups: tuple[Group, ...],
     dif: tuple[DIF, ...],
-    copula: FloatArray | None,
+    pairs: tuple[tuple[str, str, float], ...],
     theta_stream: np.random.Generator,
     answer_stream: np.random.Generator,
 ) -> tuple[FloatArray, IntArray]:
     thetas, answers = [], []
-    m = len(spec.parameters.factors)
+    items, m = spec.parameters.items, len(spec.parameters.factors)
     for group in groups:
         mean, variance = (_per_factor(group, name, m) for name in ("mean", "variance"))
         phi = correlation_matrix(group.correlations, m, f"correlations of group {group.label!r}")
         phi = spec.factor_correlations if group.correlations is None else phi
         theta = draw_theta(theta_stream, group.n, mean, variance, phi)
         thetas.append(theta)
+        copula = _copula(pairs, items, spec.residuals.get(group.label))
         parameters = with_dif(spec.by_group.get(group.label, spec.parameters), dif, group.label)
         answers.append(answer(answer_stream, parameters, theta, copula))
     return np.concatenate(thetas), np.concatenate(answers)
