@@ -262,7 +262,25 @@ class DelphiPanel:
     def participation(
         self, by: str | None = "region", *, expected: Sequence[str] | None = None
     ) -> ParticipationResult:
-        """Who took part in each round, who stayed, and who was not asked; see ``participation.py``."""
+        """Who took part in each round, who stayed, and who was not asked.
+
+        Parameters
+        ----------
+        by : str or None, default "region"
+            Panelist attribute; None counts all together.
+        expected : sequence of str, optional
+            Groups that should have been asked; those with nobody get rows that say "no data". By default the six
+            WHO regions when every label is one of them.
+
+        Returns
+        -------
+        ParticipationResult
+
+        Raises
+        ------
+        OptionError
+            The panel was built without this attribute.
+        """
         from recoverymetrics.consensus.participation import participation
 
         return participation(self, by, expected=expected)
@@ -274,25 +292,74 @@ class DelphiPanel:
         minimum: float = 0.5,
         voting: Sequence[str] = ("vote", "veto"),
     ) -> pd.DataFrame:
-        """Is a group's part in each round more than a token? Share of panelists and of those who may vote."""
+        """Is a group's part in each round more than a token?
+
+        Parameters
+        ----------
+        group : str, default "lived_experience"
+            Stakeholder group.
+        minimum : float, default 0.5
+            A smaller share of panelists, or of those who may vote, is flagged.
+        voting : sequence of str, default ("vote", "veto")
+            Decision rights that mean a vote.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per round: ``n``, ``n_group``, ``share_group``, ``n_voting``, ``share_voting``, ``flagged``, ``note``.
+        """
         from recoverymetrics.consensus.participation import involvement
 
         return involvement(self, group, minimum=minimum, voting=voting)
 
     def attrition(self, by: str | None = None, *, top_categories: int | None = None) -> AttritionResult:
-        """Did those who left rate differently from those who stayed?"""
+        """Did those who left rate differently from those who stayed?
+
+        Parameters
+        ----------
+        by : str, optional
+            Panelist attribute: the comparison within each group as well.
+        top_categories : int, optional
+            Categories that count as agreement; by default the top two, or a third from seven categories on.
+
+        Returns
+        -------
+        AttritionResult
+        """
         from recoverymetrics.consensus.attrition import attrition
 
         return attrition(self, by, top_categories=top_categories)
 
     def stability(self, *, top_categories: int | None = None, level: float = 0.95) -> StabilityResult:
-        """Compare ratings of the same people between rounds, statement by statement."""
+        """Compare ratings of the same people between rounds, statement by statement.
+
+        Parameters
+        ----------
+        top_categories : int, optional
+            Categories that count as agreement, for McNemar's test.
+        level : float, default 0.95
+            Level of Bonett's interval of the coefficient of quartile variation.
+
+        Returns
+        -------
+        StabilityResult
+        """
         from recoverymetrics.consensus.stability import stability
 
         return stability(self, top_categories=top_categories, level=level)
 
     def concordance(self, by: str | None = None) -> ConcordanceResult:
-        """Kendall's W with ties, ICC and Krippendorff's alpha of each round."""
+        """Kendall's W with ties, ICC(A,1) and Krippendorff's ordinal alpha of each round.
+
+        Parameters
+        ----------
+        by : str, optional
+            Panelist attribute: the coefficients within each group as well.
+
+        Returns
+        -------
+        ConcordanceResult
+        """
         from recoverymetrics.consensus.concordance import concordance
 
         return concordance(self, by)
@@ -308,7 +375,29 @@ class DelphiPanel:
         n_boot: int = 2000,
         seed: Seed = 0,
     ) -> SensitivityResult:
-        """How the list of statements depends on cut-off, weighting, groups and the particular panelists."""
+        """How the list of statements depends on cut-off, weighting, groups and the particular panelists.
+
+        Parameters
+        ----------
+        rule : Rule, optional
+            By default ``ConsensusRule(agreement=0.80, top_categories=2)``.
+        round : default -1
+            State of the panel after this round.
+        cut_offs : sequence of float
+            Other agreement cut-offs, for rules with a top-box part.
+        equal_weights : sequence of str, optional
+            Attributes whose groups are weighted equally; by default region and stakeholder where known.
+        leave_out : sequence of str, optional
+            Attributes whose groups are left out one at a time; by default region and stakeholder where known.
+        n_boot : int, default 2000
+            Panels resampled from the panelists; 0 leaves the bootstrap out.
+        seed : int or Generator, default 0
+            Random numbers of the bootstrap.
+
+        Returns
+        -------
+        SensitivityResult
+        """
         from recoverymetrics.consensus.sensitivity import SensitivityPlan, sensitivity
 
         plan = SensitivityPlan(tuple(cut_offs), equal_weights, leave_out, n_boot)
@@ -317,7 +406,21 @@ class DelphiPanel:
     def reporting_checklist(
         self, guideline: str = "accord", *, rule: Rule | None = None, facts: Mapping[str, str] | None = None
     ) -> ChecklistResult:
-        """Fill a reporting checklist from the data; what only the authors know is marked missing."""
+        """Fill a reporting checklist from the data; what only the authors know is marked missing.
+
+        Parameters
+        ----------
+        guideline : {"accord", "delphistar", "credes"}, default "accord"
+            The guideline.
+        rule : Rule, optional
+            The consensus rule used.
+        facts : mapping, optional
+            Texts by topic for what only the authors know.
+
+        Returns
+        -------
+        ChecklistResult
+        """
         from recoverymetrics.consensus.reporting import reporting_checklist
 
         return reporting_checklist(self, guideline, rule=rule, facts=facts)

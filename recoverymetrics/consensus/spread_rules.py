@@ -104,7 +104,7 @@ class RandUclaRule(Rule):
     """RAND/UCLA appropriateness: median in the top third without disagreement (Fitch et al. 2001).
 
     Disagreement: the interpercentile range (70th minus 30th) exceeds the one adjusted for symmetry,
-    IPRAS = 2.35 + 1.5 |5 - (P30 + P70) / 2|. Out: median in the bottom third without disagreement.
+    ``IPRAS = 2.35 + 1.5 |5 - (P30 + P70) / 2|``. Out: median in the bottom third without disagreement.
     The constants hold for ratings from 1 to 9 alone; any other scale is an error.
     """
 
@@ -136,7 +136,7 @@ def interpercentile_range(counts: FloatArray, values: FloatArray) -> tuple[Float
 
 
 def ipras(p30: FloatArray, p70: FloatArray) -> FloatArray:
-    """Interpercentile range adjusted for symmetry, 2.35 + 1.5 |5 - (P30 + P70) / 2|.
+    """Interpercentile range adjusted for symmetry, ``2.35 + 1.5 |5 - (P30 + P70) / 2|``.
 
     Examples
     --------
