@@ -3,6 +3,8 @@
 from recoverymetrics.invariance.dif import (
     DIFResult,
     FlagRule,
+    IRTLikelihoodRatio,
+    IRTWald,
     MantelHaenszel,
     OrdinalLogistic,
     Sibtest,
@@ -13,6 +15,8 @@ from recoverymetrics.invariance.ladder import InvarianceCriteria, InvarianceResu
 __all__ = [
     "DIFResult",
     "FlagRule",
+    "IRTLikelihoodRatio",
+    "IRTWald",
     "InvarianceCriteria",
     "InvarianceResult",
     "MantelHaenszel",

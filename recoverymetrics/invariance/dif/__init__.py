@@ -2,6 +2,22 @@
 
 from recoverymetrics.invariance.dif.detect import detect_dif
 from recoverymetrics.invariance.dif.result import DIFResult
-from recoverymetrics.invariance.dif.spec import FlagRule, MantelHaenszel, OrdinalLogistic, Sibtest
+from recoverymetrics.invariance.dif.spec import (
+    FlagRule,
+    IRTLikelihoodRatio,
+    IRTWald,
+    MantelHaenszel,
+    OrdinalLogistic,
+    Sibtest,
+)
 
-__all__ = ["DIFResult", "FlagRule", "MantelHaenszel", "OrdinalLogistic", "Sibtest", "detect_dif"]
+__all__ = [
+    "DIFResult",
+    "FlagRule",
+    "IRTLikelihoodRatio",
+    "IRTWald",
+    "MantelHaenszel",
+    "OrdinalLogistic",
+    "Sibtest",
+    "detect_dif",
+]

@@ -12,6 +12,7 @@ from recoverymetrics.errors import EstimationWarning, OptionError
 from recoverymetrics.invariance.dif.categories import merge_sparse_categories
 from recoverymetrics.invariance.dif.classical import sweep_mantel_haenszel, sweep_sibtest
 from recoverymetrics.invariance.dif.data import DIFData, read_dif_data
+from recoverymetrics.invariance.dif.irt import sweep_irt, theta_scores
 from recoverymetrics.invariance.dif.logistic import sweep_ordinal_logistic
 from recoverymetrics.invariance.dif.matching import sum_scores
 from recoverymetrics.invariance.dif.purify import Judgement, Purified, judge, purify
@@ -19,6 +20,8 @@ from recoverymetrics.invariance.dif.result import DIFResult
 from recoverymetrics.invariance.dif.spec import (
     Correction,
     FlagRule,
+    IRTLikelihoodRatio,
+    IRTWald,
     MantelHaenszel,
     OrdinalLogistic,
     Sibtest,
@@ -27,11 +30,13 @@ from recoverymetrics.invariance.dif.spec import (
 from recoverymetrics.invariance.dif.sweep import Sweep
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntoFrame
 
-Method = OrdinalLogistic | MantelHaenszel | Sibtest
+Method = OrdinalLogistic | MantelHaenszel | Sibtest | IRTLikelihoodRatio | IRTWald
 METHODS: dict[str, type] = {
     "ordinal_logistic": OrdinalLogistic,
     "mantel_haenszel": MantelHaenszel,
     "sibtest": Sibtest,
+    "irt_lr": IRTLikelihoodRatio,
+    "wald": IRTWald,
 }
 DEFAULT_MINIMUM = {
     "difference": 0.10,
@@ -123,9 +128,9 @@ def detect_dif(
         scales=scales,
         drop_groups_below=drop_groups_below,
     )
-    if isinstance(spec, OrdinalLogistic):
+    if isinstance(spec, OrdinalLogistic | IRTLikelihoodRatio | IRTWald):
         record = merge_sparse_categories(record, spec.min_cell)
-    elif rule.effect != "difference":
+    if not isinstance(spec, OrdinalLogistic) and rule.effect != "difference":
         raise OptionError(f"effect={rule.effect!r} belongs to ordinal logistic regression; use 'difference'.")
     minimum = DEFAULT_MINIMUM[rule.effect] if rule.minimum is None else rule.minimum
 
@@ -168,6 +173,8 @@ def _sweep(data: DIFData, anchors: BoolArray, spec: Method, rule: FlagRule, to_r
         return sweep_mantel_haenszel(data, anchors, spec, to_reference=to_reference)
     if isinstance(spec, Sibtest):
         return sweep_sibtest(data, anchors, spec, to_reference=to_reference)
+    if isinstance(spec, IRTLikelihoodRatio | IRTWald):
+        return sweep_irt(data, anchors, spec, to_reference=to_reference)
     matching = _matching(data, anchors, spec)
     return sweep_ordinal_logistic(data, matching, spec, rule, to_reference=to_reference)
 
@@ -177,8 +184,12 @@ def _matching(data: DIFData, anchors: BoolArray, spec: Method) -> FloatArray:
         return sum_scores(data, anchors, include=spec.include_item)
     if isinstance(spec, Sibtest):
         return sum_scores(data, anchors, include=False)
+    if isinstance(spec, IRTLikelihoodRatio | IRTWald):
+        return sum_scores(data, anchors, include=True)
     if isinstance(spec.matching, np.ndarray):
         return _own_matching(spec.matching, data)
+    if spec.matching == "theta":
+        return theta_scores(data, anchors)
     return sum_scores(data, anchors, include=spec.matching == "total")
 
 

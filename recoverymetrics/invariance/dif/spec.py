@@ -135,3 +135,41 @@ class Sibtest:
     def __post_init__(self) -> None:
         if self.min_cell < 1:
             raise OptionError(f"min_cell={self.min_cell!r} must be 1 or more.")
+
+
+@dataclass(frozen=True)
+class IRTLikelihoodRatio:
+    """Likelihood-ratio sweep over items with a multiple-group item response model.
+
+    Attributes
+    ----------
+    model : str, default "graded"
+        Item model of ``fit_irt`` in slope-intercept form: ``"graded"`` or ``"2pl"``.
+    quadrature : int, default 61
+        Nodes of the latent distribution.
+    tolerance : float, default 1e-4
+        Each fit stops when its log-likelihood can gain no more than this.
+    min_cell : int, default 0
+        Merge categories that fewer persons than this gave in some group; 1 merges unused ones.
+    """
+
+    model: Literal["graded", "2pl"] = "graded"
+    quadrature: int = 61
+    tolerance: float = 1e-4
+    min_cell: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, ("graded", "2pl"))
+
+
+@dataclass(frozen=True)
+class IRTWald:
+    """Wald sweep over items with a multiple-group item response model; options as `IRTLikelihoodRatio`."""
+
+    model: Literal["graded", "2pl"] = "graded"
+    quadrature: int = 61
+    tolerance: float = 1e-6
+    min_cell: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, ("graded", "2pl"))
