@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from recoverymetrics.typing import FloatArray
 
@@ -20,7 +20,7 @@ class SignedRanks:
     statistic : float
         Sum of the ranks of positive changes.
     p_value : float
-        Two-sided, exact given the ties; 1 when nobody changed.
+        Two-sided, exact given the ties up to 250 changes; 1 when nobody changed.
     n_changed : int
         Pairs that differ.
     """
@@ -34,7 +34,8 @@ def signed_ranks(change: FloatArray) -> SignedRanks:
     """Wilcoxon's signed-rank test, exact with ties; pairs without change do not count (Wilcoxon 1945).
 
     The distribution of the rank sum given the observed mid-ranks is built by convolution, so that the many ties
-    of ratings need no approximation.
+    of ratings need no approximation; above 250 people who changed, the normal limit with the variance of the
+    mid-ranks takes over.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ def signed_ranks(change: FloatArray) -> SignedRanks:
     if moved.size == 0:
         return SignedRanks(0.0, 1.0, 0)
     ranks = stats.rankdata(np.abs(moved))
+    if moved.size > _EXACT_UP_TO:
+        return _normal_limit(ranks, moved)
     doubled = np.round(2 * ranks).astype(int)
     probability = np.array([1.0])
     for step in doubled:
@@ -60,6 +63,15 @@ def signed_ranks(change: FloatArray) -> SignedRanks:
     observed = int(doubled[moved > 0].sum())
     tail = min(probability[: observed + 1].sum(), probability[observed:].sum())
     return SignedRanks(observed / 2, float(min(1.0, 2 * tail)), int(moved.size))
+
+
+_EXACT_UP_TO = 250
+
+
+def _normal_limit(ranks: FloatArray, moved: FloatArray) -> SignedRanks:
+    observed = float(ranks[moved > 0].sum())
+    z = (observed - ranks.sum() / 2) / np.sqrt((ranks**2).sum() / 4)
+    return SignedRanks(observed, float(2 * ndtr(-abs(z))), int(moved.size))
 
 
 def mcnemar_exact(gained: int, lost: int) -> float:

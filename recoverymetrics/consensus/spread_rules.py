@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from recoverymetrics.consensus.rules import RatingCounts, Rule, RuleOutcome, at_least, at_most, outcome
 from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics import counts as tally
-from recoverymetrics.typing import FloatArray
+from recoverymetrics.typing import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,21 @@ class RandUclaRule(Rule):
 
     Disagreement: the interpercentile range (70th minus 30th) exceeds the one adjusted for symmetry,
     ``IPRAS = 2.35 + 1.5 |5 - (P30 + P70) / 2|``. Out: median in the bottom third without disagreement.
-    The constants hold for ratings from 1 to 9 alone; any other scale is an error.
+    The constants hold for ratings from 1 to 9 alone; any other scale is an error. The classic definition counts
+    people instead: disagreement when both the lowest and the highest third hold at least ``(n + 1) // 3`` ratings
+    (3 of 9, 5 of 15).
+
+    Parameters
+    ----------
+    definition : {"ipras", "classic"}, default "ipras"
+        Definition of disagreement.
     """
+
+    definition: Literal["ipras", "classic"] = "ipras"
+
+    def __post_init__(self) -> None:
+        if self.definition not in ("ipras", "classic"):
+            raise OptionError(f"definition={self.definition!r} is unknown; choose from ipras, classic.")
 
     def evaluate(self, ratings: RatingCounts) -> RuleOutcome:
         """Decide on every statement."""
@@ -115,12 +129,23 @@ class RandUclaRule(Rule):
                 f"the RAND/UCLA rule holds for ratings from 1 to 9, not {ratings.values[0]:g} to "
                 f"{ratings.values[-1]:g}; use IQRRule or ConsensusRule on this scale."
             )
-        agreed = at_most(disagreement_index(ratings.counts, ratings.values), 1.0)
+        agreed = ~self._disagreement(ratings) & (ratings.n > 0)
         median = tally.quantile(ratings.counts, ratings.values, 0.5)
         return RuleOutcome(agreed & at_least(median, 6.5), agreed & ~at_least(median, 3.5))
 
+    def _disagreement(self, ratings: RatingCounts) -> BoolArray:
+        counts = ratings.counts
+        if self.definition == "ipras":
+            return ~at_most(disagreement_index(counts, ratings.values), 1.0)
+        limit = np.floor((ratings.n + 1) / 3)
+        return at_least(counts[..., :3].sum(axis=-1) - limit, 0.0) & at_least(
+            counts[..., 6:].sum(axis=-1) - limit, 0.0
+        )
+
     def describe(self) -> str:
         """State the rule in words."""
+        if self.definition == "classic":
+            return "RAND/UCLA: median in 7 to 9 without a third of the panel at both ends"
         return "RAND/UCLA: median in 7 to 9 without disagreement (IPR not above IPRAS)"
 
 

@@ -146,3 +146,13 @@ def test_named_group_without_ratings_fails_and_unnamed_has_no_say():
 def test_wrong_options_say_what_is_allowed(make, message):
     with pytest.raises(OptionError, match=message):
         make()
+
+
+@pytest.mark.parametrize(("n", "limit"), [(9, 3), (12, 4), (15, 5)])
+def test_classic_disagreement_counts_people_at_both_ends(n, limit):
+    rule = rm.RandUclaRule(definition="classic")
+    at_limit = [1] * limit + [9] * (n - limit)
+    below = [1] * (limit - 1) + [9] * (n - limit + 1)
+    assert passed(rule, at_limit, below, [], values=NINE) == [False, True, False]
+    with pytest.raises(OptionError, match="ipras, classic"):
+        rm.RandUclaRule(definition="new")

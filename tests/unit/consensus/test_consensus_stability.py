@@ -46,6 +46,12 @@ def test_signed_ranks_of_many_people_approach_the_normal():
     assert signed_ranks(change).p_value == pytest.approx(approximate, abs=0.01)
 
 
+def test_signed_ranks_of_very_many_people_are_those_of_scipy():
+    change = np.random.default_rng(2).integers(-3, 4, 900).astype(float)
+    expected = stats.wilcoxon(change, method="asymptotic", correction=False)
+    assert signed_ranks(change).p_value == pytest.approx(expected.pvalue, rel=1e-9)
+
+
 def test_nobody_changed():
     found = signed_ranks(np.zeros(5))
     assert (found.p_value, found.n_changed) == (1.0, 0)
