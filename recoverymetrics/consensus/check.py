@@ -11,7 +11,7 @@ import pandas as pd
 
 from recoverymetrics.consensus.agreement_rules import ConsensusRule
 from recoverymetrics.consensus.panel import Deciding, DelphiPanel
-from recoverymetrics.consensus.rules import RatingCounts, Rule, RuleOutcome, default_top
+from recoverymetrics.consensus.rules import RatingCounts, Rule, RuleOutcome, as_rule, default_top
 from recoverymetrics.consensus.spread_rules import interpercentile_range, is_one_to_nine
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import DataError
@@ -180,7 +180,7 @@ def check_consensus(
     panel: DelphiPanel, rule: Rule | None = None, *, round: Any = -1, by: str | None = None
 ) -> ConsensusResult:
     """Apply a rule to a panel; see :meth:`DelphiPanel.check_consensus`."""
-    rule = ConsensusRule() if rule is None else rule
+    rule = as_rule(rule, ConsensusRule())
     deciding = panel.deciding(round)
     ratings = panel.rating_counts(deciding)
     last = panel.round_position(round)

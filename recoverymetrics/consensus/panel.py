@@ -46,7 +46,7 @@ class Deciding:
     round_index: IntArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DelphiPanel:
     """Ratings of statements by panelists in rounds.
 
@@ -146,6 +146,13 @@ class DelphiPanel:
         groups |= {"decision_rights": decision_rights, **(attributes or {})}
         columns = Columns(statement, panelist, round, rating, free_text, groups)
         return cls(**read_panel(ratings, columns, scale, statements))
+
+    def __repr__(self) -> str:
+        known = f", {', '.join(self.attributes)}" if self.attributes else ""
+        return (
+            f"DelphiPanel({len(self.panelists)} panelists, {len(self.statements)} statements, {len(self.rounds)} rounds, "
+            f"scale {self.scale[0]} to {self.scale[1]}{known})"
+        )
 
     @property
     def values(self) -> FloatArray:

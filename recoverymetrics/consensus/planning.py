@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from recoverymetrics.consensus.agreement_rules import ConsensusRule
-from recoverymetrics.consensus.rules import Conditions, RatingCounts, Rule, default_top
+from recoverymetrics.consensus.rules import Conditions, RatingCounts, Rule, as_rule, default_top
 from recoverymetrics.display import AbstractResult
 from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics import counts as tally
@@ -137,7 +137,7 @@ def plan_panel_size(
     shares = {"all": 1.0} if groups is None else dict(groups)
     if abs(sum(shares.values()) - 1) > 1e-9:
         raise OptionError(f"the shares of groups= sum to {sum(shares.values()):g}; they must sum to 1.")
-    chosen = ConsensusRule() if rule is None else rule
+    chosen = as_rule(rule, ConsensusRule())
     values = np.arange(scale[0], scale[1] + 1, dtype=float)
     thresholds = np.stack([_thresholds(p, values, chosen, person_sd) for p in agreement])
     population = _Population(thresholds, values, retention, shares, by, person_sd)

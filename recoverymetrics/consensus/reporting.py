@@ -11,7 +11,7 @@ import pandas as pd
 from recoverymetrics.consensus.agreement_rules import ConsensusRule
 from recoverymetrics.consensus.checklists import GUIDELINES
 from recoverymetrics.consensus.panel import DelphiPanel
-from recoverymetrics.consensus.rules import Rule
+from recoverymetrics.consensus.rules import Rule, as_rule
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import OptionError
 
@@ -108,7 +108,9 @@ def reporting_checklist(
         )
     told = {topic: text.strip() for topic, text in (facts or {}).items() if text.strip()}
     known = {
-        topic: fill(panel, rule or ConsensusRule()) for topic, fill in _FROM_DATA.items() if topic in topics
+        topic: fill(panel, as_rule(rule, ConsensusRule()))
+        for topic, fill in _FROM_DATA.items()
+        if topic in topics
     }
     rows = []
     for number, entry in enumerate(entries, start=1):

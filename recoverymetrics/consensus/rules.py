@@ -82,9 +82,13 @@ class Rule(ABC):
         yield self
 
     def __and__(self, other: Rule) -> Rule:
+        if not isinstance(other, Rule):
+            return NotImplemented
         return AllOf((*_same(self, AllOf), *_same(other, AllOf)))
 
     def __or__(self, other: Rule) -> Rule:
+        if not isinstance(other, Rule):
+            return NotImplemented
         return AnyOf((*_same(self, AnyOf), *_same(other, AnyOf)))
 
 
@@ -140,6 +144,23 @@ class AnyOf(Rule):
 
 def _bracket(rule: Rule, kind: type[Rule]) -> str:
     return f"({rule.describe()})" if isinstance(rule, kind) else rule.describe()
+
+
+def as_rule(rule: Rule | None, default: Rule) -> Rule:
+    """The rule, or the default for None; anything else is refused.
+
+    Raises
+    ------
+    OptionError
+        Not a rule.
+    """
+    if rule is None:
+        return default
+    if not isinstance(rule, Rule):
+        raise OptionError(
+            f"rule={rule!r} is not a consensus rule; give for example ConsensusRule(agreement=0.80, top_categories=2)."
+        )
+    return rule
 
 
 def outcome(passed: BoolArray, excluded: BoolArray | None = None) -> RuleOutcome:

@@ -13,7 +13,7 @@ from recoverymetrics.consensus.agreement_rules import ConsensusRule
 from recoverymetrics.consensus.check import ConsensusResult, check_consensus
 from recoverymetrics.consensus.group_rules import WithinGroups
 from recoverymetrics.consensus.panel import Deciding, DelphiPanel
-from recoverymetrics.consensus.rules import AllOf, AnyOf, Rule
+from recoverymetrics.consensus.rules import AllOf, AnyOf, Rule, as_rule
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics.seeds import generator
@@ -136,7 +136,7 @@ def sensitivity(
     panel: DelphiPanel, rule: Rule | None, plan: SensitivityPlan, *, round: Any = -1, seed: Seed = 0
 ) -> SensitivityResult:
     """Decide again under every scenario; see :meth:`DelphiPanel.sensitivity`."""
-    rule = ConsensusRule() if rule is None else rule
+    rule = as_rule(rule, ConsensusRule())
     base = check_consensus(panel, rule, round=round)
     deciding = panel.deciding(round)
     eligible = ~base.frame["status"].isin(_gone(panel, round)).to_numpy()
@@ -264,7 +264,7 @@ def bootstrap_consensus(
     """
     if n_boot < 1:
         raise OptionError(f"n_boot={n_boot} must be at least 1.")
-    chosen = ConsensusRule() if rule is None else rule
+    chosen = as_rule(rule, ConsensusRule())
     columns = {}
     for label in panel.rounds:
         deciding = panel.deciding(label)

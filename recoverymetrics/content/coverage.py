@@ -38,7 +38,7 @@ class CoverageResult(AbstractResult):
     elements: pd.DataFrame = field(repr=False)
     items: pd.DataFrame = field(repr=False)
     mapping: pd.DataFrame = field(repr=False)
-    stakeholders: Mapping[str, frozenset[str]]
+    stakeholders: Mapping[str, frozenset[str]] = field(repr=False)
     redundant_above: int
 
     def tidy(self) -> pd.DataFrame:

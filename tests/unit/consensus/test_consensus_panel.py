@@ -262,3 +262,15 @@ def test_rounds_in_natural_order():
 def test_statements_table_may_use_the_same_column_name():
     history = pd.DataFrame({"s": ["a"], "label": ["Hope"]})
     assert panel([("a", 1, 1, 5)], statements=history).check_consensus().tidy()["label"].item() == "Hope"
+
+
+def test_only_rules_decide_and_combine():
+    found = panel([("a", 1, 1, 5)])
+    with pytest.raises(OptionError, match=r"ConsensusRule\(agreement"):
+        found.check_consensus(0.8)
+    with pytest.raises(TypeError):
+        rm.ConsensusRule() & 0.8
+
+
+def test_repr_is_one_line():
+    assert repr(panel([("a", 1, 1, 5)])) == "DelphiPanel(1 panelists, 1 statements, 1 rounds, scale 1 to 5)"
