@@ -129,7 +129,7 @@ def resolve_categories(
         notes += found
         given |= {items[j]: shared for j in open_items}
     for j, item in enumerate(items):
-        notes += _compare_range(values[:, j], item, given[item], declared=j not in open_items)
+        notes += _compare_range(values[:, j], item, given[item])
     return {item: given[item] for item in items}, notes
 
 
@@ -186,17 +186,11 @@ def _shared_range(values: FloatArray) -> tuple[CategoryRange, list[Note]]:
     return (low, high), notes
 
 
-def _compare_range(column: FloatArray, item: str, limits: CategoryRange, *, declared: bool) -> list[Note]:
+def _compare_range(column: FloatArray, item: str, limits: CategoryRange) -> list[Note]:
     seen = column[~np.isnan(column)]
     if seen.size == 0:
         return [Note("no_responses", f"item {item!r} has no response at all.", item)]
     low, high = limits
-    outside = np.flatnonzero((column < low) | (column > high))
-    if declared and outside.size:
-        raise DataError(
-            f"item {item!r} has responses outside its categories {low} to {high} in {rows_at(outside)} "
-            f"(first value {column[outside[0]]:g})."
-        )
     notes = []
     first, last = int(seen.min()), int(seen.max())
     if first == last:
@@ -213,6 +207,33 @@ def _compare_range(column: FloatArray, item: str, limits: CategoryRange, *, decl
             )
         )
     return notes
+
+
+def check_inside(
+    values: FloatArray,
+    ranges: Mapping[str, CategoryRange],
+    group: ObjectArray | None,
+    groups: Sequence[str],
+) -> None:
+    """Raise when responses lie outside their categories; names item, rows, and groups with their ranges."""
+    for (item, (low, high)), column in zip(ranges.items(), values.T, strict=True):
+        outside = np.flatnonzero((column < low) | (column > high))
+        if outside.size == 0:
+            continue
+        where = ""
+        if group is not None:
+            found = [label for label in groups if np.any(group[outside] == label)]
+            used = [f"{label} uses {_used_range(values[group == label])}" for label in found]
+            where = f" Group {listing(used)}."
+        raise DataError(
+            f"item {item!r} has responses outside its categories {low} to {high} in {rows_at(outside)} (first "
+            f"value {column[outside[0]]:g}).{where} Correct categories= or the data, or list the value in "
+            "missing_codes."
+        )
+
+
+def _used_range(block: FloatArray) -> str:
+    return f"{np.nanmin(block):g} to {np.nanmax(block):g}"
 
 
 def check_shift(

@@ -15,6 +15,7 @@ from recoverymetrics.instrument.frozen import FrozenMapping, freeze
 from recoverymetrics.instrument.keying import (
     CategoryRange,
     MissingCodes,
+    check_inside,
     check_shift,
     check_whole,
     read_values,
@@ -99,6 +100,7 @@ def read_record(data: IntoFrame, options: ReadOptions) -> ResponseRecord:
     group_name, labels, groups, spotted = read_groups(
         frame, options.group, options.region_from, options.as_of
     )
+    check_inside(values, ranges, labels, groups)
     if labels is not None and groups and options.categories is None:
         check_shift(values, labels, groups, ranges)
     chosen, reversals = _resolve_reverse(options.reverse, names, found, values, ranges)

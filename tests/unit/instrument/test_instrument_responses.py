@@ -417,3 +417,9 @@ def test_every_kind_of_column(column):
 def test_text_without_declared_items_says_how_to_leave_the_column_out():
     with pytest.raises(rm.DataError, match=r"item 'region' holds text.*naming the items with items=\[...\]"):
         rm.Responses(table())
+
+
+def test_a_region_coded_from_zero_against_declared_categories_is_named():
+    data = table(a=[1, 4, 0, 3], b=[4, 1, 3, 0], c=[1, 1, 3, 2])
+    with pytest.raises(rm.DataError, match=r"item 'a'.*1 to 4 in row 3 .*Group Y uses 0 to 3\. Correct"):
+        responses(data, group="region", categories=(1, 4))
