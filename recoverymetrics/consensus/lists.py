@@ -129,8 +129,19 @@ def _note(source: Any, n: int, name: str) -> str:
     return f"{name}: {n} of {int(sum(stated))} statements are known; shares refer to the known ones."
 
 
-def read_matches(a: ConsensusList, b: ConsensusList, matches: Any) -> tuple[pd.DataFrame, str]:
+def read_matches(
+    a: ConsensusList, b: ConsensusList, matches: Any, *, others: tuple[ConsensusList, ...] = ()
+) -> tuple[pd.DataFrame, str]:
     """Pairs of matching elements with their degree, and how they were found.
+
+    Parameters
+    ----------
+    a, b : ConsensusList
+        The two lists.
+    matches : DataFrame, sequence of pairs or None
+        Given pairs, in either order; None matches by id or label.
+    others : tuple of ConsensusList
+        All lists compared: with more than two, a pair may belong to other lists than ``a`` and ``b``.
 
     Returns
     -------
@@ -144,22 +155,41 @@ def read_matches(a: ConsensusList, b: ConsensusList, matches: Any) -> tuple[pd.D
     """
     if matches is None:
         return _own_matches(a, b)
+    frame = _pairs(matches)
+    known_a, known_b = set(a.frame["element"]), set(b.frame["element"])
+    turned = frame["a"].isin(known_b) & frame["b"].isin(known_a) & ~frame["a"].isin(known_a)
+    frame.loc[turned, ["a", "b"]] = frame.loc[turned, ["b", "a"]].to_numpy()
+    anywhere = known_a | known_b | {e for own in others for e in own.frame["element"]}
+    strange = [value for value in [*frame["a"], *frame["b"]] if value not in anywhere]
+    if strange:
+        raise DataError(f"the matches name {len(strange)} unknown elements (first: {strange[0]!r}).")
+    across = frame["a"].isin(known_a) & frame["b"].isin(known_b)
+    if len(others) <= 2 and not across.all():
+        first = frame[~across].iloc[0]
+        raise DataError(f"the match {first['a']!r} - {first['b']!r} joins two elements of the same list.")
+    frame = frame[across]
+    for side in ("a", "b"):
+        twice = frame[side][frame[side].duplicated()]
+        if len(twice):
+            raise DataError(
+                f"element {twice.iloc[0]!r} is matched more than once; match each element at most once."
+            )
+    return frame.reset_index(drop=True), "the given pairs"
+
+
+def _pairs(matches: Any) -> pd.DataFrame:
+    """Given pairs as text, with their degree."""
     frame = matches.copy() if isinstance(matches, pd.DataFrame) else pd.DataFrame([tuple(m) for m in matches])
     if not {"a", "b"} <= set(frame.columns):
         if frame.shape[1] < 2:
             raise DataError(
                 "matches need two columns: the element of the first panel and that of the second."
             )
-        frame.columns = pd.Index(["a", "b", *(["degree"] if frame.shape[1] > 2 else [])][: frame.shape[1]])
-    degree = (
-        frame["degree"] if "degree" in frame.columns else pd.Series(["full"] * len(frame), index=frame.index)
-    )
-    frame = pd.DataFrame({"a": frame["a"].map(str), "b": frame["b"].map(str), "degree": degree.map(_degree)})
-    known_a, known_b = set(a.frame["element"]), set(b.frame["element"])
-    turned = frame["a"].isin(known_b) & frame["b"].isin(known_a) & ~frame["a"].isin(known_a)
-    frame.loc[turned, ["a", "b"]] = frame.loc[turned, ["b", "a"]].to_numpy()
-    _check_pairs(frame, known_a, known_b)
-    return frame.reset_index(drop=True), "the given pairs"
+        frame = frame.iloc[:, :3]
+        frame.columns = pd.Index(["a", "b", "degree"][: frame.shape[1]])
+    degree = frame["degree"] if "degree" in frame.columns else pd.Series("full", index=frame.index)
+    degree = degree.where(degree.notna(), "full")
+    return pd.DataFrame({"a": frame["a"].map(str), "b": frame["b"].map(str), "degree": degree.map(_degree)})
 
 
 def _degree(value: Any) -> str:
@@ -167,18 +197,6 @@ def _degree(value: Any) -> str:
     if value not in words:
         raise DataError(f"degree {value!r} of a match is unknown; write full or partial.")
     return words[value]
-
-
-def _check_pairs(frame: pd.DataFrame, known_a: set[str], known_b: set[str]) -> None:
-    for side, known in (("a", known_a), ("b", known_b)):
-        strange = [value for value in frame[side] if value not in known]
-        if strange:
-            raise DataError(f"the matches name {len(strange)} unknown elements (first: {strange[0]!r}).")
-        twice = frame[side][frame[side].duplicated()]
-        if len(twice):
-            raise DataError(
-                f"element {twice.iloc[0]!r} is matched more than once; match each element at most once."
-            )
 
 
 def _own_matches(a: ConsensusList, b: ConsensusList) -> tuple[pd.DataFrame, str]:

@@ -270,7 +270,7 @@ def compare_stakeholders(
     )
     parts, how = [], []
     for a, b in combinations(lists, 2):
-        pairs, matched_by = read_matches(a, b, matches)
+        pairs, matched_by = read_matches(a, b, matches, others=lists)
         how.append(matched_by)
         parts.append(_compare(a, b, pairs, margin, level))
     frame = pd.concat(parts, ignore_index=True)
@@ -283,7 +283,7 @@ def _compare(
 ) -> pd.DataFrame:
     rows = pairs.merge(a.frame.add_suffix("_a"), how="outer", left_on="a", right_on="element_a")
     rows = rows.merge(b.frame.add_suffix("_b"), how="outer", left_on="b", right_on="element_b")
-    order = {e: i for i, e in enumerate([*a.frame["element"], *b.frame["element"]])}
+    order = {e: i for i, e in enumerate(dict.fromkeys([*a.frame["element"], *b.frame["element"]]))}
     rows = rows.sort_values(
         by="element_a", key=lambda c: c.where(c.notna(), rows["element_b"]).map(order), ignore_index=True
     )

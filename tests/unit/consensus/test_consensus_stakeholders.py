@@ -60,6 +60,7 @@ def test_given_pairs_with_partial_matches():
         ([("u0", "p0"), ("u0", "p1")], "'u0' is matched more than once"),
         ([("u0", "p0", "nearly")], "full or partial"),
         ([("u0",)], "two columns"),
+        ([("u0", "u1")], "'u0' - 'u1' joins two elements of the same list"),
     ],
 )
 def test_wrong_pairs_are_named(pairs, message):
@@ -153,3 +154,19 @@ def test_figure(groups):
     with pytest.raises(DataError, match="for_group"):
         split.plot()
     plt.close("all")
+
+
+def test_given_pairs_of_three_panels():
+    one, two, three = elements("u", list("ab")), elements("p", list("cd")), elements("q", list("ef"))
+    found = rm.compare_stakeholders(
+        one, two, three, matches=[("u0", "p0"), ("q1", "u0")], names=["u", "p", "q"]
+    )
+    pairs = found.pairs().set_index(["panel_a", "panel_b"])["n_matched"]
+    assert pairs.tolist() == [1, 1, 0]
+    with pytest.raises(DataError, match="'z'"):
+        rm.compare_stakeholders(one, two, three, matches=[("u0", "z")])
+
+
+def test_matched_elements_keep_the_order_of_the_first_list():
+    one, two = elements("e", ["a", "b", "c"]), elements("e", ["a", "b", "c"]).iloc[::-1]
+    assert rm.compare_stakeholders(one, two).tidy()["element_a"].tolist() == ["e0", "e1", "e2"]
