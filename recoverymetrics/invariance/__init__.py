@@ -1,5 +1,6 @@
 """Measurement invariance, alignment and differential item functioning between groups."""
 
+from recoverymetrics.invariance.alignment import AlignmentLoss, AlignmentResult, align_groups
 from recoverymetrics.invariance.dif import (
     DIFResult,
     FlagRule,
@@ -13,6 +14,8 @@ from recoverymetrics.invariance.dif import (
 from recoverymetrics.invariance.ladder import InvarianceCriteria, InvarianceResult, check_invariance
 
 __all__ = [
+    "AlignmentLoss",
+    "AlignmentResult",
     "DIFResult",
     "FlagRule",
     "IRTLikelihoodRatio",
@@ -22,6 +25,7 @@ __all__ = [
     "MantelHaenszel",
     "OrdinalLogistic",
     "Sibtest",
+    "align_groups",
     "check_invariance",
     "detect_dif",
 ]

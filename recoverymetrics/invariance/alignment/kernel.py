@@ -153,7 +153,8 @@ def align(
     for generator in spawn(seed, n_starts):
         near = smooth + generator.normal(0, 0.05, smooth.size)
         found.append(_descend(configural, loss, near, mean_free, sd_free, gradual=False))
-    best, value, converged = min(found, key=lambda solution: solution[1])
+    best = min(found, key=lambda solution: solution[1])[0]
+    best, value, converged = _polish(configural, loss, best, mean_free, sd_free)
     means, log_sds = _unpack(best, mean_free, sd_free)
     loadings, intercepts = aligned_parameters(configural, means, np.exp(log_sds))
     return Aligned(
@@ -206,7 +207,7 @@ def _descend(
     sd_free: BoolArray,
     *,
     gradual: bool,
-) -> tuple[FloatArray, float, bool]:
+) -> tuple[FloatArray, float]:
     """Local minimum; gradually, through smoother losses whose ``eps`` falls to its value, or directly."""
     x = start
     ladder = [eps for eps in (1.0, 0.1, 0.01, 0.001) if gradual and eps > loss.eps]
@@ -214,11 +215,22 @@ def _descend(
         stage = Loss(loss.power, eps, loss.weights, loss.scale)
         result = minimize(
             _objective, x, (configural, stage, mean_free, sd_free), jac=True, method="BFGS",
-            options={"gtol": 1e-8 * (1.0 + loss.weights.sum()), "maxiter": 500},
+            options={"gtol": 1e-4 * (1.0 + loss.weights.max()), "maxiter": 200},
         )  # fmt: skip
         x = result.x
-    value, gradient = _objective(x, configural, loss, mean_free, sd_free)
-    return x, value, bool(np.abs(gradient).max() < 1e-4 * (1.0 + abs(value)))
+    return x, float(result.fun)
+
+
+def _polish(
+    configural: Configural, loss: Loss, x: FloatArray, mean_free: BoolArray, sd_free: BoolArray
+) -> tuple[FloatArray, float, bool]:
+    """Follow the best local minimum down to full precision."""
+    result = minimize(
+        _objective, x, (configural, loss, mean_free, sd_free), jac=True, method="BFGS",
+        options={"gtol": 1e-9 * (1.0 + loss.weights.sum()), "maxiter": 1000},
+    )  # fmt: skip
+    value, gradient = _objective(result.x, configural, loss, mean_free, sd_free)
+    return result.x, value, bool(np.abs(gradient).max() < 1e-4 * (1.0 + abs(value)))
 
 
 def hessian(

@@ -1,0 +1,246 @@
+"""The entry function of alignment."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recoverymetrics.cfa.syntax import parse_model
+from recoverymetrics.cfa.table import find_roles
+from recoverymetrics.errors import DataError, EstimationWarning, OptionError
+from recoverymetrics.instrument.frame import ItemData, read_items
+from recoverymetrics.invariance.alignment.extract import FactorParameters, factor_parameters
+from recoverymetrics.invariance.alignment.inference import aligned_jacobian
+from recoverymetrics.invariance.alignment.kernel import Loss, align, sensitivity
+from recoverymetrics.invariance.alignment.result import AlignedFactor, AlignmentResult
+from recoverymetrics.invariance.dif.spec import check_choice
+from recoverymetrics.invariance.ladder.checks import check_categories, check_groups
+from recoverymetrics.invariance.ladder.engine import start_engine
+from recoverymetrics.irt import fit_irt
+from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
+
+FLAT = 1e-6
+"""Ratio of the smallest to the largest curvature of the loss below which a mean is not identified."""
+
+
+@dataclass(frozen=True)
+class AlignmentLoss:
+    """Shape of the alignment loss ``(d^2 + eps)^(power / 2)``.
+
+    Attributes
+    ----------
+    power : float, default 0.5
+        Asparouhov & Muthen use 0.5; Robitzsch's robust Lp variants go down to 0.02; 2 is least squares.
+    eps : float, default 0.01
+        Smoothing.
+    scale : tuple of float, default (1.0, 1.0)
+        Units of differences in loadings and in intercepts.
+    weights : "sqrt_n" or "equal", default "sqrt_n"
+        Weight of a pair of groups: root of the product of their sizes, or all alike.
+    """
+
+    power: float = 0.5
+    eps: float = 0.01
+    scale: tuple[float, float] = (1.0, 1.0)
+    weights: str = "sqrt_n"
+
+    def __post_init__(self) -> None:
+        check_choice("weights", self.weights, ("sqrt_n", "equal"))
+        if not (0 < self.power <= 2 and self.eps > 0):
+            raise OptionError("power must lie between 0 and 2 and eps above 0.")
+
+    def resolve(self, sizes: FloatArray) -> Loss:
+        """The loss for groups of these sizes; weights sum to two per ordered pair on average."""
+        root = np.sqrt(sizes) if self.weights == "sqrt_n" else np.ones(sizes.size)
+        weights = np.outer(root, root)
+        np.fill_diagonal(weights, 0.0)
+        weights *= sizes.size * (sizes.size - 1) / weights.sum()
+        return Loss(self.power, self.eps, weights, self.scale)
+
+
+def align_groups(
+    data: IntoFrame,
+    model: str,
+    *,
+    group: GroupSpec = None,
+    method: str = "free",
+    ordered: bool | Sequence[str] = False,
+    estimator: str | None = None,
+    reference: str | None = None,
+    loss: AlignmentLoss | None = None,
+    alpha: float = 0.001,
+    missing: str | None = None,
+    n_starts: int = 10,
+    merge_empty: bool = False,
+    drop_groups_below: int = 0,
+    seed: Seed = 1,
+) -> AlignmentResult:
+    """Compare factor means of groups when most, but not all, item parameters are equal.
+
+    Parameters
+    ----------
+    data : DataFrame, Responses or ItemData
+        One row per person.
+    model : str
+        lavaan measurement lines; every factor is aligned on its own items.
+    group : str or array-like of length n
+        Two groups or more.
+    method : {"free", "fixed"}, default "free"
+        FIXED sets the reference group's factor mean to zero, FREE estimates it. FREE needs some loadings that
+        differ; where it has no hold the result says so, and FIXED is the answer.
+    ordered : bool or sequence of str, default False
+        Align loadings and thresholds of ordered items.
+    estimator : str, optional
+        Estimator of the configural model as in ``fit_cfa``; ``"graded"`` takes graded IRT models instead
+        (logistic, full information).
+    reference : str, optional
+        Reference group; its factor variance is one. Default the first.
+    loss : AlignmentLoss, optional
+        Shape of the loss.
+    alpha : float, default 0.001
+        Level at which a group's parameter is non-invariant.
+    missing : str, optional
+        As in ``fit_cfa``.
+    n_starts : int, default 10
+        Starts of the minimisation.
+    merge_empty, drop_groups_below
+        As in ``check_invariance``.
+    seed : int or Generator, default 1
+        For the random starts.
+
+    Returns
+    -------
+    AlignmentResult
+
+    Raises
+    ------
+    DataError, OptionError, ModelError
+        As ``check_invariance``; factors of fewer than two items.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> region = np.repeat(["AFR", "EUR", "SEAR"], 300)
+    >>> shift = np.repeat([0.0, 0.5, -0.5], 300)[:, None]
+    >>> x = rng.normal(size=(900, 1)) + shift + rng.normal(size=(900, 5))
+    >>> model = "f =~ item1 + item2 + item3 + item4 + item5"
+    >>> result = align_groups(x, model, group=region, method="fixed")
+    >>> result.means["group"].tolist()
+    ['AFR', 'EUR', 'SEAR']
+    """
+    check_choice("method", method, ("free", "fixed"))
+    roles = find_roles(parse_model(model))
+    items = None if hasattr(data, "item_data") else list(roles.observed)
+    record = read_items(data, items=items, group=group).select(roles.observed)
+    graded = estimator is not None and estimator.lower() == "graded"
+    ordinal = graded or bool(ordered)
+    record, notes = check_groups(record, drop_groups_below)
+    if ordinal:
+        record, merged = check_categories(record, merge=merge_empty)
+        notes = (*notes, *merged)
+    position = _reference(record, reference)
+    if graded:
+        factors, sizes = _graded_parameters(record, model), _sizes(record)
+    else:
+        engine = start_engine(
+            record,
+            model,
+            ordinal=ordinal,
+            estimator=estimator,
+            missing="listwise" if missing is None else missing,
+            theta=True,
+            orthogonal=False,
+        )
+        factors, sizes = factor_parameters(engine.fit()), engine.sample.n.astype(float)
+    shape = AlignmentLoss() if loss is None else loss
+    solved = tuple(
+        align_factor(f, shape.resolve(sizes), position, method == "free", n_starts, seed) for f in factors
+    )
+    notes = (*notes, *_flat_notes(solved, method))
+    return AlignmentResult(
+        factors=solved,
+        groups=record.groups,
+        sizes=sizes,
+        method=method,
+        reference=record.groups[position],
+        alpha=alpha,
+        n_starts=n_starts,
+        notes=notes,
+    )
+
+
+def align_factor(
+    parameters: FactorParameters, loss: Loss, reference: int, free_mean: bool, n_starts: int, seed: Seed
+) -> AlignedFactor:
+    """Align one factor and propagate the sampling errors of its configural parameters."""
+    if len(parameters.items) < 2:
+        raise DataError(f"factor {parameters.factor!r} has one item; alignment needs two or more.")
+    configural = parameters.configural
+    solution = align(configural, loss, reference=reference, free_mean=free_mean, n_starts=n_starts, seed=seed)
+    moments = sensitivity(configural, loss, solution, reference=reference, free_mean=free_mean)
+    jacobian = aligned_jacobian(configural, solution, moments)
+    return AlignedFactor(
+        parameters=parameters,
+        loss=loss,
+        solution=solution,
+        reference=reference,
+        free_mean=free_mean,
+        moment_covariance=moments @ parameters.covariance @ moments.T,
+        parameter_covariance=jacobian @ parameters.covariance @ jacobian.T,
+    )
+
+
+def _reference(record: ItemData, reference: str | None) -> int:
+    if reference is None:
+        return 0
+    if str(reference) not in record.groups:
+        raise OptionError(f"reference={reference!r} is not a group; they are {', '.join(record.groups)}.")
+    return record.groups.index(str(reference))
+
+
+def _sizes(record: ItemData) -> FloatArray:
+    return np.array([len(values) for _, values in record.by_group()], dtype=float)
+
+
+def _graded_parameters(record: ItemData, model: str) -> tuple[FactorParameters, ...]:
+    """Slopes and intercepts of graded models calibrated in each group on its own standard normal."""
+    parsed = parse_model(model)
+    roles = find_roles(parsed)
+    found = []
+    for factor in roles.latent:
+        items = [
+            s.rhs for s in parsed.statements if s.op == "=~" and s.lhs == factor and s.rhs in record.items
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimationWarning)
+            fit = fit_irt(record.select(items), "graded", se="oakes")
+        found.append(_read_graded(fit, factor, tuple(items)))
+    return tuple(found)
+
+
+def _read_graded(fit: object, factor: str, items: tuple[str, ...]) -> FactorParameters:
+    from recoverymetrics.invariance.alignment.graded import graded_factor
+
+    return graded_factor(fit, factor, items)
+
+
+def _flat_notes(solved: Sequence[AlignedFactor], method: str) -> list[str]:
+    notes = []
+    for factor in solved:
+        curvature = np.linalg.eigvalsh(factor.solution.hessian)
+        if curvature[0] < FLAT * curvature[-1]:
+            advice = " method='fixed' gives it." if method == "free" else ""
+            notes.append(
+                f"factor {factor.parameters.factor}: the loss is flat, so that the origin of the factor means "
+                f"is not determined and their standard errors are not to be trusted.{advice}"
+            )
+        if not factor.solution.converged:
+            notes.append(
+                f"factor {factor.parameters.factor}: the alignment did not converge; raise n_starts."
+            )
+    for note in notes:
+        warnings.warn(note, EstimationWarning, stacklevel=3)
+    return notes
