@@ -13,6 +13,7 @@ from recoverymetrics.crosscheck import (
     with_girth,
     with_lavaan,
     with_mirt,
+    with_ordered_model,
     with_psych,
     with_semopy,
     with_statsmodels,
@@ -23,6 +24,7 @@ from recoverymetrics.crosscheck.structural import structural_request
 from recoverymetrics.crosscheck.terms import factor_request, item_response_request
 from recoverymetrics.efa import EFAResult
 from recoverymetrics.errors import ModelError, OptionError
+from recoverymetrics.invariance import DIFResult
 from recoverymetrics.irt import IRTResult
 
 Adapter = Callable[[Any], EngineRun]
@@ -35,16 +37,19 @@ ADAPTERS: dict[type, dict[str, Adapter]] = {
     },
     CFAResult: {"semopy": with_semopy.run, "lavaan": with_lavaan.run},
     IRTResult: {"girth": with_girth.run, "mirt": with_mirt.run},
+    DIFResult: {"statsmodels": with_ordered_model.run},
 }
 REQUESTS: dict[type, Callable[[Any], Any]] = {
     EFAResult: factor_request,
     CFAResult: structural_request,
     IRTResult: item_response_request,
+    DIFResult: with_ordered_model.dif_request,
 }
 NAMES: dict[type, str] = {
     EFAResult: "Exploratory factor analysis",
     CFAResult: "Confirmatory factor analysis",
     IRTResult: "Item response model",
+    DIFResult: "Differential item functioning by ordinal logistic regression",
 }
 ENGINES = ("semopy", "girth", "factor_analyzer", "statsmodels", "lavaan", "mirt", "psych")
 REASONS: dict[tuple[type, str], str] = {
@@ -63,11 +68,12 @@ def compare_engines(result: Any, *, engine: str, tolerance: float | None = None)
 
     Parameters
     ----------
-    result : EFAResult, CFAResult or IRTResult
-        A fitted model.
+    result : EFAResult, CFAResult, IRTResult or DIFResult
+        A fitted model, or a DIF analysis by ordinal logistic regression.
     engine : {"semopy", "girth", "factor_analyzer", "statsmodels", "lavaan", "mirt", "psych"}
         Which engine: semopy and lavaan for confirmatory models, girth and mirt for item response models,
-        factor_analyzer, statsmodels and psych for exploratory ones. lavaan, mirt and psych need R.
+        factor_analyzer, statsmodels and psych for exploratory ones, statsmodels for DIF. lavaan, mirt and psych
+        need R.
     tolerance : float, optional
         Difference, relative to the larger of 1 and our value, that counts as agreement; by default what the
         engine's own stopping rule explains.

@@ -138,6 +138,34 @@ class ItemResponseRequest:
 
 
 @dataclass(frozen=True)
+class DIFRequest:
+    """A DIF analysis by ordinal logistic regression.
+
+    Attributes
+    ----------
+    items : tuple of str
+        Items.
+    scores : ndarray, shape (n, p)
+        Responses from 0; NaN is missing.
+    group : ndarray of int, shape (n,)
+        Group of each person.
+    matching : ndarray, shape (n, p)
+        Matching value of each person for each item.
+    degree : int
+        Polynomial degree of the matching variable.
+    ours : mapping
+        Likelihood-ratio statistics by ``(test, item)``.
+    """
+
+    items: tuple[str, ...]
+    scores: FloatArray
+    group: IntArray
+    matching: FloatArray
+    degree: int
+    ours: Terms
+
+
+@dataclass(frozen=True)
 class EngineRun:
     """What an adapter returns.
 

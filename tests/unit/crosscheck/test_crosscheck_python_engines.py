@@ -10,6 +10,7 @@ from recoverymetrics.cfa import fit_cfa
 from recoverymetrics.crosscheck import compare_engines, with_factor_analyzer
 from recoverymetrics.efa import Geomin, Oblimin, fit_efa
 from recoverymetrics.errors import ModelError, OptionError
+from recoverymetrics.invariance import OrdinalLogistic, detect_dif
 from recoverymetrics.irt import LogNormal, fit_irt
 from recoverymetrics.simulate import irt_model, simulate_continuous, simulate_responses
 from recoverymetrics.simulate.models import implied_covariance
@@ -98,6 +99,22 @@ def test_girth_takes_missing_answers_and_unequal_categories(ordinal):
     comparison = compare_engines(fit_irt(holed, "gpcm", se=None), engine="girth")
     assert comparison.agrees
     assert "item1 b3" not in set(comparison.tidy()["term"])
+
+
+@pytest.mark.parametrize("method", ["ordinal_logistic", OrdinalLogistic(matching="rest", degree=2)])
+def test_statsmodels_agrees_on_ordinal_logistic_dif(ordinal, method):
+    holed = ordinal.astype(float).head(400)
+    holed.iloc[::9, 1] = np.nan
+    result = detect_dif(holed, group=np.arange(400) % 3, method=method, purify=False)
+    comparison = compare_engines(result, engine="statsmodels")
+    assert comparison.agrees
+    assert len(comparison.tidy()) == 15
+
+
+def test_statsmodels_is_refused_for_other_dif_methods(ordinal):
+    result = detect_dif(ordinal, group=np.arange(800) % 2, method="mantel_haenszel")
+    with pytest.raises(ModelError, match="method='ordinal_logistic' only"):
+        compare_engines(result, engine="statsmodels")
 
 
 def test_a_wrong_number_is_seen(continuous):
