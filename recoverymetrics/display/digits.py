@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def format_estimate(estimate: float, std_error: float = math.nan) -> str:
     return f"{estimate:.{decimals_for(std_error)}f}"
 
 
-def format_p(p_value: float) -> str:
+def format_p(p_value: Any) -> str:
     """Format a p value: three decimals, ``<.001`` below that.
 
     Examples
@@ -50,6 +51,13 @@ def format_p(p_value: float) -> str:
     if not np.isfinite(p_value):
         return "no value"
     return "<.001" if p_value < 0.0005 else f"{p_value:.3f}".replace("0.", ".", 1)
+
+
+def format_whole(value: object) -> str:
+    """Format a cell of a column of whole numbers that is stored as floats; missing as a dash."""
+    return format_number(
+        int(value) if isinstance(value, float | np.floating) and np.isfinite(value) else value
+    )
 
 
 def format_number(value: object) -> str:

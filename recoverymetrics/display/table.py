@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from recoverymetrics.display.digits import format_number, format_p
+from recoverymetrics.display.digits import format_number, format_p, format_whole
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Table:
         text = pd.DataFrame(index=self.frame.index)
         for column in self.frame.columns:
             name = str(column)
-            form = format_p if name.startswith(("p_value", "delta_p", "p_adjusted")) else format_number
-            text[self.labels.get(name, name)] = [form(value) for value in self.frame[column]]
+            text[self.labels.get(name, name)] = [
+                _formatter(name, self.frame[column])(v) for v in self.frame[column]
+            ]
         return text
 
     def to_text(self, *, max_rows: int = 60) -> str:
@@ -58,3 +59,11 @@ class Table:
         for note in self.notes:
             table = table.tab_source_note(note)
         return str(table.as_raw_html())
+
+
+def _formatter(name: str, column: pd.Series) -> Callable[[object], str]:
+    if name.startswith(("p_value", "delta_p", "p_adjusted")) or name.endswith("p_value"):
+        return format_p
+    if pd.api.types.is_float_dtype(column) and column.notna().any() and (column.dropna() % 1 == 0).all():
+        return format_whole
+    return format_number

@@ -31,7 +31,7 @@ class Criterion:
     action : {"drop", "revise", "note"}
         What the rule proposes when it holds.
     meaning : str
-        The rule as a sentence.
+        The rule as a sentence; ``{cut}`` stands for the threshold.
     source : str
         Where the cut-off comes from (a key of the bibliography, or plain words).
     """
@@ -43,6 +43,11 @@ class Criterion:
     action: Action
     meaning: str
     source: str
+
+    @property
+    def sentence(self) -> str:
+        """The rule in words, with its threshold."""
+        return self.meaning.format(cut=f"{self.threshold:g}".replace("0.", ".", 1))
 
     def holds(self, values: pd.Series) -> pd.Series:
         """Tell for each item whether the rule holds; missing evidence never triggers a rule."""
@@ -117,9 +122,8 @@ class Criteria:
     def to_frame(self) -> pd.DataFrame:
         """One row per rule."""
         columns = ("name", "column", "operator", "threshold", "action", "meaning", "source")
-        return pd.DataFrame(
-            [{c: getattr(rule, c) for c in columns} for rule in self.rules], columns=list(columns)
-        )
+        rows = [{c: getattr(rule, c) for c in columns} | {"meaning": rule.sentence} for rule in self.rules]
+        return pd.DataFrame(rows, columns=list(columns))
 
 
 _DEFAULT = (
@@ -129,7 +133,7 @@ _DEFAULT = (
         "<",
         0.40,
         "drop",
-        "standardised loading below .40",
+        "standardised loading below {cut}",
         "Hair et al.; convention",
     ),
     Criterion(
@@ -138,7 +142,7 @@ _DEFAULT = (
         "<",
         0.30,
         "revise",
-        "item-rest correlation below .30",
+        "item-rest correlation below {cut}",
         "Nunnally & Bernstein 1994",
     ),
     Criterion(
@@ -147,7 +151,7 @@ _DEFAULT = (
         ">",
         0.40,
         "drop",
-        "strongly dependent pair, and the less informative of the two",
+        "residuals of a pair correlate above {cut}, and this is the less informative item",
         "Christensen et al. 2017",
     ),
     Criterion(
@@ -156,7 +160,7 @@ _DEFAULT = (
         ">",
         0.20,
         "revise",
-        "dependent pair, and the less informative of the two",
+        "residuals of a pair correlate above {cut}, and this is the less informative item",
         "Christensen et al. 2017",
     ),
     Criterion(
@@ -165,7 +169,7 @@ _DEFAULT = (
         "is",
         1,
         "note",
-        "dependent pair, and the more informative of the two",
+        "the more informative item of a dependent pair",
         "Christensen et al. 2017",
     ),
     Criterion(
@@ -174,7 +178,7 @@ _DEFAULT = (
         ">",
         0.50,
         "drop",
-        "people with the same score differ by more than half a standard deviation of the item",
+        "people with the same score differ by more than {cut} standard deviations of the item",
         "convention; twice the ETS border of a large effect",
     ),
     Criterion(
@@ -195,7 +199,7 @@ _DEFAULT = (
         ">",
         0.40,
         "revise",
-        "loads above .40 on another factor",
+        "loads above {cut} on another factor",
         "convention",
     ),
     Criterion(
@@ -204,11 +208,11 @@ _DEFAULT = (
         "<",
         0.78,
         "revise",
-        "fewer than 78% of raters call the item relevant",
+        "share of raters who call the item relevant below {cut}",
         "Polit & Beck 2006",
     ),
     Criterion(
-        "missing", "missing", ">", 0.10, "revise", "more than 10% of answers are missing", "convention"
+        "missing", "missing", ">", 0.10, "revise", "share of missing answers above {cut}", "convention"
     ),
     Criterion(
         "floor_ceiling",
@@ -216,7 +220,7 @@ _DEFAULT = (
         ">",
         0.60,
         "revise",
-        "more than 60% of answers in the lowest or the highest category",
+        "share of answers in the lowest or the highest category above {cut}",
         "convention",
     ),
     Criterion(
@@ -225,7 +229,7 @@ _DEFAULT = (
         "<",
         10,
         "revise",
-        "a category has fewer than 10 answers",
+        "a category has fewer than {cut} answers",
         "Linacre 2002",
     ),
     Criterion(

@@ -214,7 +214,7 @@ def _sentence(criterion: Criterion, row: pd.Series) -> str:
     words = [detail] if isinstance(detail, str) and detail else []
     if criterion.operator != "is":
         words.insert(0, f"{float(row[criterion.column]):.2f}")
-    return f"{criterion.meaning} ({', '.join(words)})" if words else criterion.meaning
+    return f"{criterion.sentence} ({', '.join(words)})" if words else criterion.sentence
 
 
 def _cover(protect: Any) -> dict[str, list[str]]:

@@ -11,6 +11,8 @@ from recoverymetrics.report.blocks import Block, Callout, Figure, Section, Text
 
 _DECISION_WORDS = {"keep", "revise", "drop", "found", "missed"}
 _LONG_TABLE = 14
+_SHORT = 30
+"""Cells up to this many characters do not wrap."""
 
 
 def render_report(title: str, subtitle: str, sections: Sequence[Section], *, footer: str = "") -> str:
@@ -71,7 +73,12 @@ def _table(table: Table) -> dict[str, Any]:
     ]
     rows = [
         [
-            {"text": text, "numeric": is_numeric, "badge": text if text in _DECISION_WORDS else ""}
+            {
+                "text": text,
+                "numeric": is_numeric,
+                "badge": text if text in _DECISION_WORDS else "",
+                "short": len(text) <= _SHORT,
+            }
             for text, is_numeric in zip(row, numeric, strict=True)
         ]
         for row in shown.itertuples(index=False)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from recoverymetrics.display import Table
-from recoverymetrics.report import Block, Figure, Section
-from recoverymetrics.report.figures import draw_forest
+from recoverymetrics.report import Block, Figure, Section, Text
+from recoverymetrics.report.figures import draw_forest, draw_heat
 
 if TYPE_CHECKING:
+    from recoverymetrics.invariance import DIFResult
     from recoverymetrics.study.pipeline import StudyResult
 
 
@@ -39,15 +40,55 @@ def invariance_section(result: StudyResult) -> Section | None:
     invariance = result.groups.invariance
     if invariance is None:
         return None
+    table = invariance.tidy()
+    fit = [
+        c
+        for c in (
+            "level",
+            "chi2_scaled",
+            "chi2",
+            "df",
+            "cfi",
+            "tli",
+            "rmsea",
+            "srmr",
+            "npar",
+            "converged",
+            "admissible",
+        )
+        if c in table
+    ]
+    change = [
+        c
+        for c in (
+            "level",
+            "delta_chi2",
+            "delta_df",
+            "delta_p",
+            "delta_cfi",
+            "delta_rmsea",
+            "delta_srmr",
+            "method",
+            "holds",
+        )
+        if c in table
+    ]
     blocks: list[Block] = [
         Table(
-            "The ladder",
-            invariance.tidy(),
+            "Fit at each step",
+            table[fit],
             (
-                "Each row is compared with the row before it; differences of scaled statistics are tested by the scaled difference test.",
+                "Each step makes more parameters equal across regions. CFI, TLI and RMSEA are scaled where the estimator has scaled versions.",
             ),
-        )
+        ),
+        Table(
+            "Change from the step before",
+            table[change].iloc[1:],
+            ("Differences of scaled chi-squares are tested by the scaled difference test, not subtracted.",),
+        ),
+        Table("Why", table[["level", "holds", "reason"]]),
     ]
+    blocks += [Text(str(note)) for note in getattr(invariance, "notes", ())]
     return Section("Does the scale mean the same everywhere?", str(invariance.verdict), tuple(blocks))
 
 
@@ -57,15 +98,46 @@ def dif_section(result: StudyResult) -> Section | None:
     if dif is None:
         return None
     names = ", ".join(dif.flagged) or "none"
-    lead = f"{len(dif.flagged)} of {result.inputs.responses.n_items} items are answered differently by people of different regions who have the same latent score: {names}."
-    blocks: list[Block] = [Table("Tests of each item", dif.tidy())]
-    impact = dif.impact()
-    if isinstance(impact, pd.DataFrame) and len(impact):
-        blocks.append(
-            Table(
-                "What it does to the regional means",
-                impact,
-                ("Regional means with all items, and without the flagged ones.",),
-            )
+    lead = (
+        f"{len(dif.flagged)} of {result.inputs.responses.n_items} items are answered differently by people of different regions "
+        f"who have the same score on the dimension: {names}."
+    )
+    table = dif.tidy()
+    shown = [
+        c
+        for c in (
+            "item",
+            "scale",
+            "n",
+            "statistic",
+            "df",
+            "p_adjusted",
+            "effect_size",
+            "largest_group",
+            "flagged",
         )
+        if c in table
+    ]
+    blocks: list[Block] = []
+    if dif.flagged:
+        blocks += [_dif_figure(dif), Table("Flagged items", table.loc[table["flagged"], shown])]
+    impact = dif.impact()
+    if dif.flagged and isinstance(impact, pd.DataFrame) and len(impact):
+        note = "Mean of each region in standard deviations, with all items and without the flagged ones, and its rank."
+        blocks.append(Table("What the flagged items do to the regional means", impact, (note,)))
+    blocks.append(Table("Tests of all items", table[shown]))
     return Section("Differential item functioning", lead, tuple(blocks))
+
+
+def _dif_figure(dif: DIFResult) -> Figure:
+    contrasts = dif.contrasts()
+    value = "signed_difference" if "signed_difference" in contrasts else "estimate"
+    wide = contrasts[contrasts["item"].isin(dif.flagged)].pivot_table(
+        index="item", columns="group", values=value, sort=False
+    )
+    return Figure(
+        draw_heat(wide, limit=0.5, label="item score beside others with the same score (SD)"),
+        "How much higher (orange) or lower (purple) people of a region answer a flagged item than others with the same score. "
+        "An item that discriminates differently can show little here: its curves cross.",
+        "Heat map of flagged items by region.",
+    )

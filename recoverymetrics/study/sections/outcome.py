@@ -139,7 +139,9 @@ def decisions_section(result: StudyResult) -> Section:
             ),
         )
     blocks.append(
-        Table("Rules", result.proposal.criteria.to_frame()[["name", "meaning", "action", "source"]])
+        Table(
+            "Rules", result.proposal.criteria.to_frame()[["name", "meaning", "threshold", "action", "source"]]
+        )
     )
     return Section("Proposal and decision", f"Analysis proposes, people decide. {words}", tuple(blocks))
 
@@ -234,7 +236,7 @@ def engines_section(result: StudyResult) -> Section:
     """Some models once more, through other programs."""
     table = result.second.table
     done = table[table["n_terms"].notna()]
-    agree = int(done["agrees"].astype(bool).sum())
+    agree = int(done["within_tolerance"].astype(bool).sum())
     lead = (
         f"{agree} of {len(done)} comparisons with other programs agree within the tolerance of their own stopping rules."
         if len(done)

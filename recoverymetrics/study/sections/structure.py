@@ -9,7 +9,7 @@ import pandas as pd
 
 from recoverymetrics.display import Table
 from recoverymetrics.report import Block, Callout, Figure, Section
-from recoverymetrics.report.figures import draw_heat, draw_lines
+from recoverymetrics.report.figures import draw_forest, draw_heat, draw_lines
 from recoverymetrics.study.stages.structure import screened_items, standardised_loadings
 
 if TYPE_CHECKING:
@@ -110,8 +110,12 @@ def calibration_section(result: StudyResult) -> Section:
         Table("Item parameters", parameters),
         Table("Item fit (S-X2)", calibration.item_fit),
     ]
-    groups = [_group_rows(name, fit) for name, fit in calibration.fits.items()]
-    blocks.append(Table("Latent means and variances by region", pd.concat(groups, ignore_index=True)))
+    if result.inputs.responses.groups:
+        groups = pd.concat(
+            [_group_rows(name, fit) for name, fit in calibration.fits.items()], ignore_index=True
+        )
+        blocks[1:1] = [_means_figure(groups)]
+        blocks.append(Table("Latent means and variances by region", groups))
     bad = [name for name, fit in calibration.fits.items() if not fit.converged]
     if bad:
         blocks.insert(
@@ -128,7 +132,27 @@ def _one_group(fit: Any) -> pd.DataFrame:
 
 
 def _group_rows(name: str, fit: Any) -> pd.DataFrame:
-    return fit.groups[["group", "mean", "variance"]].assign(dimension=name)
+    return fit.groups[["group", "mean", "mean_se", "variance", "variance_se"]].assign(dimension=name)
+
+
+def _means_figure(groups: pd.DataFrame) -> Figure:
+    half = 1.96 * groups["mean_se"].fillna(0.0)
+    frame = groups.assign(
+        estimate=groups["mean"], conf_low=groups["mean"] - half, conf_high=groups["mean"] + half
+    )
+    reference = str(groups["group"].iloc[0])
+    return Figure(
+        draw_forest(
+            frame,
+            panel="dimension",
+            row="group",
+            label=f"latent mean with 95% interval; {reference} is set to 0",
+            least=0.0,
+        ),
+        f"Latent means of the regions, in standard deviations of {reference}, before any item is revised. "
+        "Read them only as far as the invariance section allows.",
+        "Forest plot of latent means by region, one panel per dimension.",
+    )
 
 
 def _test_information(name: str, fit: Any) -> pd.DataFrame:

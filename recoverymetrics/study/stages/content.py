@@ -124,7 +124,7 @@ def read_panel(inputs: Inputs, config: StudyConfig) -> DelphiPanel | None:
     if "ratings" not in inputs.tables:
         return None
     ratings = inputs.tables["ratings"]
-    optional = {
+    optional: dict[str, Any] = {
         k: k for k in ("region", "stakeholder", "country", "free_text", "decision_rights") if k in ratings
     }
     return DelphiPanel.from_frame(

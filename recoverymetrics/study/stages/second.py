@@ -25,7 +25,7 @@ class SecondEnginesStage:
     Attributes
     ----------
     table : pandas.DataFrame
-        One row per engine: ``engine``, ``version``, ``model``, ``n_terms``, ``max_difference``, ``agrees``, ``note``.
+        One row per engine: ``engine``, ``version``, ``model``, ``n_terms``, ``max_difference``, ``within_tolerance``, ``note``.
     """
 
     table: pd.DataFrame = field(repr=False)
@@ -51,7 +51,7 @@ def _row(
         "model": model,
         "n_terms": None,
         "max_difference": None,
-        "agrees": None,
+        "within_tolerance": None,
         "note": "",
     }
     if find_spec(engine) is None:
@@ -60,7 +60,10 @@ def _row(
         found = compare_engines(fit(responses, inputs), engine=engine).glance().iloc[0]
     except ModelError as refusal:
         return {**row, "note": str(refusal)}
-    return {**row, **{name: found[name] for name in ("version", "n_terms", "max_difference", "agrees")}}
+    return {
+        **row,
+        **{name: found[name] for name in ("version", "n_terms", "max_difference", "within_tolerance")},
+    }
 
 
 def _first(inputs: Inputs) -> list[str]:
