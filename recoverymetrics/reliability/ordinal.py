@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.correlation import PolychoricResult, polychoric
+from recoverymetrics.correlation import OrdinalMoments, PolychoricResult, ordinal_moments, polychoric
+from recoverymetrics.correlation.codes import category_codes
 from recoverymetrics.errors import DataError
-from recoverymetrics.numerics.intervals import wald_interval
+from recoverymetrics.instrument import read_items
+from recoverymetrics.numerics.intervals import bootstrap_interval, wald_interval
+from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
-from recoverymetrics.reliability.green_yang import green_yang_derivatives
+from recoverymetrics.reliability.green_yang import green_yang, green_yang_derivatives
 from recoverymetrics.reliability.one_factor import OneFactor, fit_one_factor, least_squares_hessian
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import Missing, check_level, check_option
-from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
+from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level, check_option
+from recoverymetrics.typing import FloatArray, GroupSpec, IntArray, IntoFrame
 
 ORDINAL_NOTE = (
     "ordinal alpha is the alpha of the latent responses behind the categories, not the reliability of the observed "
@@ -38,6 +41,10 @@ class OrdinalGroup:
         Correlations and thresholds.
     acov : ndarray
         ``n`` times the asymptotic covariance of thresholds (item by item), then correlations (2,1), (3,1), ...
+    codes : ndarray of int, shape (n, p)
+        Categories from 0; -1 is missing.
+    sizes : ndarray of int, shape (p,)
+        Categories of each item.
     """
 
     label: str
@@ -45,6 +52,13 @@ class OrdinalGroup:
     R: FloatArray
     tau: FloatArray
     acov: FloatArray
+    codes: IntArray
+    sizes: IntArray
+
+    @property
+    def p(self) -> int:
+        """Number of items."""
+        return int(self.R.shape[0])
 
     def std_error(self, by_threshold: FloatArray, by_correlation: FloatArray) -> float:
         """Delta-method standard error; ``by_correlation`` is the derivative in each pair, (p, p)."""
@@ -57,12 +71,21 @@ class OrdinalGroup:
 
     def pair_weights(self) -> FloatArray:
         """Inverse asymptotic variances of the correlations, shape (p, p)."""
-        p = self.R.shape[0]
-        variance = np.diag(self.acov)[-p * (p - 1) // 2 :]
-        weights = np.ones((p, p))
-        rows, columns = np.triu_indices(p, 1)
-        weights[rows, columns] = weights[columns, rows] = 1 / variance
-        return weights
+        return pair_weights(np.diag(self.acov)[-self.p * (self.p - 1) // 2 :], self.p)
+
+    def resample(self, n_draws: int, rng: np.random.Generator) -> Iterator[OrdinalMoments]:
+        """Polychoric statistics of bootstrap samples of the persons."""
+        for _ in range(n_draws):
+            rows = rng.integers(0, self.n, self.n)
+            yield ordinal_moments(self.codes[rows], self.sizes, acov="diagonal")
+
+
+def pair_weights(variance: FloatArray, p: int) -> FloatArray:
+    """Symmetric matrix of inverse variances of the correlations (2,1), (3,1), ..., (3,2), ..."""
+    weights = np.ones((p, p))
+    rows, columns = np.triu_indices(p, 1)
+    weights[rows, columns] = weights[columns, rows] = 1 / variance
+    return weights
 
 
 def read_ordinal(
@@ -77,11 +100,17 @@ def read_ordinal(
     found = polychoric(data, items=items, group=group, missing=missing, acov=True)
     if len(found.items) < at_least:
         raise DataError(f"this coefficient needs at least {at_least} items; there are {len(found.items)}.")
+    record = read_items(data, items=items, group=group)
+    if missing == "listwise":
+        record = record.complete()
+    codes, categories = category_codes(record)
+    sizes = np.array([known.size for known in categories])
     groups = []
     for m in found.moments:
+        rows = slice(None) if record.group is None else record.group == m.label
         if m.tau is None or m.acov is None:
             raise DataError(f"group {m.label!r} has no polychoric correlations.")
-        groups.append(OrdinalGroup(m.label, m.n, m.correlations, m.tau, m.acov))
+        groups.append(OrdinalGroup(m.label, m.n, m.correlations, m.tau, m.acov, codes[rows], sizes))
     return found, groups
 
 
@@ -91,6 +120,7 @@ def ordinal_alpha(
     items: Sequence[str] | None = None,
     group: GroupSpec = None,
     missing: Missing = "pairwise",
+    interval: Bootstrap | None = None,
     level: float = 0.95,
 ) -> CoefficientResult:
     """Alpha of the polychoric correlations (Zumbo, Gadermann & Zeisser 2007).
@@ -108,8 +138,11 @@ def ordinal_alpha(
         One alpha per group.
     missing : {"pairwise", "listwise"}, default "pairwise"
         Treatment of missing responses.
+    interval : Bootstrap, optional
+        Bootstrap over persons. By default the delta method with the asymptotic covariance of the polychoric correlations,
+        which assumes normal latent responses and is too narrow without them.
     level : float, default 0.95
-        Confidence level; the interval comes from the asymptotic covariance of the polychoric correlations.
+        Confidence level.
 
     Returns
     -------
@@ -140,6 +173,7 @@ def ordinal_alpha(
         slope = 2 * c.alpha_gradient(g.R)
         se = g.std_error(np.zeros_like(g.tau), slope)
         rows.append(_row(g, "ordinal_alpha", float(c.alpha(g.R)), se, level))
+        _bootstrap(rows[-1:], g, lambda m: (float(c.alpha(m.correlations)),), interval, level)
         tables.append(_deleted(g, found.items))
     return CoefficientResult(
         coefficient="ordinal_alpha",
@@ -147,7 +181,7 @@ def ordinal_alpha(
         estimates=pd.DataFrame(rows),
         overall=_overall(rows),
         level=level,
-        interval="delta method from the asymptotic covariance of the polychorics, symmetric in log(1 - alpha)",
+        interval=_method(interval),
         details=pd.concat(tables, ignore_index=True),
         notes=(ORDINAL_NOTE, *found.notes),
         has_converged=found.converged,
@@ -169,6 +203,7 @@ def categorical_omega(
     items: Sequence[str] | None = None,
     group: GroupSpec = None,
     missing: Missing = "pairwise",
+    interval: Bootstrap | None = None,
     level: float = 0.95,
 ) -> CoefficientResult:
     """Categorical omega: reliability of the sum of ordered items under one latent factor (Green & Yang 2009).
@@ -187,9 +222,12 @@ def categorical_omega(
         One omega per group.
     missing : {"pairwise", "listwise"}, default "pairwise"
         Treatment of missing responses.
+    interval : Bootstrap, optional
+        Bootstrap over persons. By default the asymptotic covariance of thresholds and polychoric correlations is carried
+        through loadings and omega by analytic derivatives, which assumes normal latent responses and is too narrow
+        without them.
     level : float, default 0.95
-        Confidence level. Standard errors carry the asymptotic covariance of thresholds and polychoric correlations
-        through loadings and omega by analytic derivatives.
+        Confidence level.
 
     Returns
     -------
@@ -228,6 +266,7 @@ def categorical_omega(
         fit = fit_one_factor(g.R, "minres", weights)
         fits.append(fit)
         rows += [_categorical_row(g, fit, weights, level), _latent_row(g, fit, weights, level)]
+        _bootstrap(rows[-2:], g, _omegas, interval, level)
         tables.append(
             pd.DataFrame(
                 {
@@ -249,7 +288,7 @@ def categorical_omega(
         estimates=pd.DataFrame(rows),
         overall=_overall(rows),
         level=level,
-        interval="delta method from the asymptotic covariance of thresholds and polychorics, symmetric in log(1 - omega)",
+        interval=_method(interval),
         details=pd.concat(tables, ignore_index=True),
         notes=(*heywood, *found.notes),
         has_converged=found.converged and all(bool(f.converged) for f in fits),
@@ -281,6 +320,47 @@ def _through_loadings(
     half = np.outer(slope, loadings)
     through: FloatArray = off * (half + half.T)
     return through
+
+
+def _omegas(m: OrdinalMoments) -> tuple[float, ...]:
+    """Categorical and latent omega of one sample."""
+    p = m.correlations.shape[0]
+    if m.acov is None:
+        return (np.nan, np.nan)
+    variance = (m.acov if m.acov.ndim == 1 else np.diag(m.acov))[-p * (p - 1) // 2 :]
+    fit = fit_one_factor(m.correlations, "minres", pair_weights(variance, p))
+    if not (fit.converged and np.isfinite(m.correlations).all()):
+        return (np.nan, np.nan)
+    omega = green_yang(m.tau, np.outer(fit.loadings, fit.loadings), m.correlations)
+    return omega, float(fit.loadings.sum() ** 2 / m.correlations.sum())
+
+
+def _bootstrap(
+    rows: list[dict[str, object]],
+    g: OrdinalGroup,
+    statistic: Callable[[OrdinalMoments], tuple[float, ...]],
+    interval: Bootstrap | None,
+    level: float,
+) -> None:
+    """Replace standard errors and limits of one group's rows by those of the bootstrap."""
+    if interval is None:
+        return
+    rng = generator(interval.seed)
+    draws = np.array([statistic(m) for m in g.resample(interval.n_draws, rng)])
+    method = "percentile" if interval.method == "bca" else interval.method
+    for row, values in zip(rows, draws.T, strict=True):
+        limits = bootstrap_interval(values, float(row["estimate"]), level=level, method=method)  # type: ignore[arg-type]
+        row |= {
+            "std_error": float(np.nanstd(values, ddof=1)),
+            "conf_low": float(limits.low),
+            "conf_high": float(limits.high),
+        }
+
+
+def _method(interval: Bootstrap | None) -> str:
+    if interval is None:
+        return "delta method from the asymptotic covariance of the polychorics, symmetric in log(1 - reliability)"
+    return f"bootstrap over persons, {interval.n_draws} draws"
 
 
 def _row(g: OrdinalGroup, term: str, estimate: float, se: float, level: float) -> dict[str, object]:

@@ -42,7 +42,7 @@ def forest(table: pd.DataFrame, *, ax: Axes | None, title: str, level: float) ->
     ax.set_yticks(y, labels)
     ax.set_ylim(-0.7, len(table) - 0.3)
     ax.set_xlabel(f"estimate and {100 * level:g}% interval")
-    ax.set_title(title, loc="left", fontsize=11)
+    ax.set_title(title[:1].upper() + title[1:], loc="left", fontsize=11)
     ax.grid(axis="x", color="#dddddd", linewidth=0.8)
     ax.set_axisbelow(True)
     for side in ("top", "right", "left"):

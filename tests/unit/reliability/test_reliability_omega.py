@@ -314,3 +314,13 @@ def test_estimate_reliability_by_scale_and_group() -> None:
     drawn = rel.estimate_reliability(data, items=list("abc"), bootstrap=rel.Bootstrap(n_draws=50, seed=1))
     again = rel.estimate_reliability(data, items=list("abc"), bootstrap=rel.Bootstrap(n_draws=50, seed=1))
     pd.testing.assert_frame_equal(drawn.tidy(), again.tidy())
+
+
+def test_bootstrap_of_categorical_coefficients() -> None:
+    data = ordinal(400)
+    boot = rel.Bootstrap(n_draws=100, seed=1)
+    for function in (rel.categorical_omega, rel.ordinal_alpha):
+        delta, drawn = function(data).tidy(), function(data, interval=boot).tidy()
+        assert drawn["std_error"].to_numpy() == pytest.approx(delta["std_error"].to_numpy(), rel=0.3)
+        assert (drawn["conf_low"] < drawn["estimate"]).all()
+        pd.testing.assert_frame_equal(drawn, function(data, interval=boot).tidy())
