@@ -125,9 +125,23 @@ class ConsensusResult(AbstractResult):
         return ConsensusResult(self.frame, self.rule, self.scale, self.round, self.by, self.n_panelists, name)
 
     def to_elements(self) -> ElementSet:
-        """Statements with consensus as an element set, with their agreement and this rule as the source."""
+        """Statements with consensus as an element set, with their agreement and this rule as the source.
+
+        Raises
+        ------
+        DataError
+            The result is split by group, or no statement has consensus.
+        """
         from recoverymetrics.instrument import ElementSet
 
+        if self.by is not None:
+            raise DataError(
+                f"the result is split by {self.by}; take the elements of one group: .for_group(label)."
+            )
+        if not self.accepted:
+            raise DataError(
+                f"no statement has consensus by the rule: {self.rule.describe()}; there are no elements."
+            )
         rows = self.frame[self.frame["statement"].isin(self.accepted)].drop_duplicates("statement")
         elements = pd.DataFrame(
             {

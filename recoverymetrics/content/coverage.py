@@ -33,6 +33,8 @@ class CoverageResult(AbstractResult):
         Elements of each stakeholder's consensus.
     redundant_above : int
         More items than this make an element over-covered.
+    group_agreement : mapping
+        Agreement within each stakeholder group, where it is known; the weights of :meth:`by_stakeholder`.
     """
 
     elements: pd.DataFrame = field(repr=False)
@@ -40,6 +42,7 @@ class CoverageResult(AbstractResult):
     mapping: pd.DataFrame = field(repr=False)
     stakeholders: Mapping[str, frozenset[str]] = field(repr=False)
     redundant_above: int
+    group_agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
 
     def tidy(self) -> pd.DataFrame:
         """One row per element: its items, their number, and ``status`` (uncovered, one item, covered, over-covered)."""
@@ -124,11 +127,16 @@ class CoverageResult(AbstractResult):
         )
 
     def by_stakeholder(self) -> pd.DataFrame:
-        """One row per stakeholder: coverage of that group's own consensus; ``uncovered`` names what is missing."""
-        rows = [
-            self._part("group", name, self.elements[self.elements["element"].isin(own)])
-            for name, own in self.stakeholders.items()
-        ]
+        """One row per stakeholder: coverage of that group's own consensus; ``uncovered`` names what is missing.
+
+        Weights are the group's own agreement where the consensus given for it holds that, else the overall one.
+        """
+        rows = []
+        for name, own in self.stakeholders.items():
+            part = self.elements[self.elements["element"].isin(own)]
+            if name in self.group_agreement:
+                part = part.assign(agreement=part["element"].map(self.group_agreement[name]).astype(float))
+            rows.append(self._part("group", name, part))
         return pd.DataFrame(rows, columns=None if rows else ["group", *_PART])
 
     def _part(self, key: str, name: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -238,7 +246,7 @@ def map_coverage(
     groups = (
         _own_groups(element_table) if stakeholders is None else _given_groups(stakeholders, element_table)
     )
-    return CoverageResult(table, shown, pairs, groups, redundant_above)
+    return CoverageResult(table, shown, pairs, groups, redundant_above, _own_agreement(stakeholders or {}))
 
 
 def _shares(rows: pd.DataFrame) -> dict[str, float]:
@@ -274,6 +282,22 @@ def _given_groups(stakeholders: Mapping[str, Any], elements: pd.DataFrame) -> di
                 f"the consensus of {name!r} holds {len(strange)} elements that are not listed (first: {strange[0]!r})."
             )
     return groups
+
+
+def _own_agreement(stakeholders: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Agreement within each group whose consensus brings it."""
+    found = {}
+    for name, value in stakeholders.items():
+        if hasattr(value, "accepted"):
+            rows = value.tidy()
+            found[str(name)] = dict(
+                zip(rows["statement"].map(str), rows["agreement"].astype(float), strict=True)
+            )
+        elif isinstance(value, pd.DataFrame) or hasattr(value, "to_frame"):
+            rows = element_frame(value)
+            if rows["agreement"].notna().any():
+                found[str(name)] = dict(zip(rows["element"], rows["agreement"], strict=True))
+    return found
 
 
 def _ids(value: Any) -> Collection[str]:

@@ -274,3 +274,13 @@ def test_only_rules_decide_and_combine():
 
 def test_repr_is_one_line():
     assert repr(panel([("a", 1, 1, 5)])) == "DelphiPanel(1 panelists, 1 statements, 1 rounds, scale 1 to 5)"
+
+
+def test_no_elements_without_consensus():
+    with pytest.raises(DataError, match="no statement has consensus"):
+        panel([("a", 1, 1, 1)]).check_consensus().to_elements()
+    split = panel([("a", 1, 1, 5, "users")], "s p r x who", stakeholder="who").check_consensus(
+        by="stakeholder"
+    )
+    with pytest.raises(DataError, match="for_group"):
+        split.to_elements()

@@ -153,3 +153,14 @@ def test_embedder_is_called_with_both_sides(monkeypatch):
     found = rm.suggest_mapping({"q1": "a"}, ["e1", "e2"], method="embedding")
     assert found["element"].tolist() == ["e2", "e1"]
     assert found["similarity"].tolist() == pytest.approx([1.0, 0.6])
+
+
+def test_each_groups_own_agreement_weighs_its_coverage():
+    rows = [(e, p, 1, 5 if p < k else 1, "users") for e, k in (("e1", 10), ("e2", 8)) for p in range(10)]
+    ratings = pd.DataFrame(rows, columns=["s", "p", "r", "x", "who"])
+    names = {"statement": "s", "panelist": "p", "round": "r", "rating": "x"}
+    split = rm.DelphiPanel.from_frame(ratings, **names, stakeholder="who").check_consensus(by="stakeholder")
+    own = {"users": split.for_group("users"), "listed": ["e1"]}
+    who = rm.map_coverage(ITEMS, ELEMENTS, stakeholders=own).by_stakeholder().set_index("group")
+    assert who.loc["users", "coverage_weighted"] == pytest.approx(1.0 / 1.8)
+    assert who.loc["listed", "coverage_weighted"] == 1.0
