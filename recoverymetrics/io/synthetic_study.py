@@ -81,6 +81,12 @@ def load_synthetic(name: SyntheticName = "six_regions") -> SyntheticStudy:
         Unknown study.
     DataError
         The files are not there; the folders that were searched are named.
+
+    Examples
+    --------
+    >>> study = load_synthetic("six_regions")
+    >>> len(study.responses), len(study.items), sorted(study.truth["dimensions"])[:2]
+    (6000, 40, ['agency', 'barriers'])
     """
     if name not in get_args(SyntheticName):
         raise OptionError(

@@ -117,6 +117,8 @@ def screen(
     opposed = _negative_pairs(responses.values[:, active])
     if opposed and scales is None:
         notes.append(Note("negative_pairs", _OPPOSED.format(n=opposed), n=opposed))
+    if mcar.reason:
+        notes.append(Note("no_mcar_test", f"Little's test has no value: {mcar.reason}."))
     hits = apply_rules(indices, calibrated, eligible) if indices else np.zeros((responses.n, 0), dtype=bool)
     people = person_table(responses, raw, active, indices, calibrated, hits)
     return ScreeningResult(
