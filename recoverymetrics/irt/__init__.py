@@ -1,6 +1,10 @@
-"""Item response theory: calibration, fit, scoring, linking, non-parametric scaling."""
+"""Item response theory: calibration, fit, scoring, linking, adaptive testing, non-parametric scaling."""
 
+from recoverymetrics.irt.cat import CATResult, CATRules, CATSession, simulate_cat
+from recoverymetrics.irt.compare import vuong_test
 from recoverymetrics.irt.fit import fit_irt
+from recoverymetrics.irt.linking import LinkResult, link_scales
+from recoverymetrics.irt.mokken import MokkenResult, fit_mokken
 from recoverymetrics.irt.priors import Beta, LogNormal, Normal
 from recoverymetrics.irt.rasch import RaschResult, fit_rasch
 from recoverymetrics.irt.result import IRTResult
@@ -10,12 +14,21 @@ from recoverymetrics.irt.structure import Bifactor
 __all__ = [
     "Beta",
     "Bifactor",
+    "CATResult",
+    "CATRules",
+    "CATSession",
     "IRTResult",
+    "LinkResult",
     "LogNormal",
+    "MokkenResult",
     "Normal",
     "Quadrature",
     "QuasiMonteCarlo",
     "RaschResult",
     "fit_irt",
+    "fit_mokken",
     "fit_rasch",
+    "link_scales",
+    "simulate_cat",
+    "vuong_test",
 ]

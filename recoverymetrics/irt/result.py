@@ -279,6 +279,26 @@ class IRTResult(AbstractResult):
         """Summed score to theta (EAP), standard error and T score."""
         return raw_score_table(self.estimated)
 
+    def compare_with(self, *others: IRTResult, method: str = "auto") -> pd.DataFrame:
+        """Likelihood-ratio tests and information criteria beside other fits of the same data.
+
+        Parameters
+        ----------
+        *others : IRTResult
+            Other models of the same persons and items.
+        method : {"auto", "lrt", "vuong"}, default "auto"
+            Table of all models with successive likelihood-ratio tests, or Vuong's test of two models.
+        """
+        from recoverymetrics.irt.compare import compare_fits, vuong_test
+
+        if method == "vuong":
+            if len(others) != 1:
+                raise OptionError(f"Vuong's test compares two models; {1 + len(others)} were given.")
+            return vuong_test(self, others[0])
+        if method not in ("auto", "lrt"):
+            raise OptionError(f"unknown comparison {method!r}; choose 'auto', 'lrt' or 'vuong'.")
+        return compare_fits((self, *others))
+
     def plot(self, kind: str = "information", **options: Any) -> Axes:
         """Draw ``"information"``, ``"categories"`` (``item=``), ``"expected"`` or ``"wright"``; returns the Axes."""
         from recoverymetrics.irt import plots
