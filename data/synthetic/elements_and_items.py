@@ -80,7 +80,7 @@ ITEMS = [
     ("HM03", "There is more to me than what I have been through.", "S05;S11", False),
     ("HM04", "I have let go of things that I once wished for.", "S10", True),
     ("HM05", "Somebody needs what I have to give.", "S15", False),
-    ("HM06", "The way I spend my time means something to me.", "S05", False),
+    ("HM06", "Much of my time goes into what I care about.", "S05", False),
     ("HM07", "My days seem empty to me.", "S05", True),
     ("HM08", "I like to think about how things used to be.", "S05", False),
     ("BA01", "I am left out of things that other people here can join.", "S22", False),
