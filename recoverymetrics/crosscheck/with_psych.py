@@ -84,7 +84,8 @@ def check(request: FactorRequest) -> None:
             ENGINE,
             f"extraction {request.extraction!r}",
             f"only {', '.join(EXTRACTIONS)} minimise the same function in both "
-            "(its gls and wls weight the residuals by the diagonal of the inverse correlations).",
+            "(its gls sums the squared elements of R^-1 (R - Sigma), where the trace of the square belongs, and "
+            "its gls and wls take least-squares loadings).",
         )
     if request.rotation not in ROTATIONS or request.normalize is None:
         raise refuse(

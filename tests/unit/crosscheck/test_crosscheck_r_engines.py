@@ -63,7 +63,7 @@ def test_psych_agrees(continuous, extraction, rotation):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"extraction": "gls"}, "diagonal of the inverse"),
+        ({"extraction": "gls"}, "trace of the square"),
         ({"rotation": "promax"}, "same criterion"),
     ],
 )
