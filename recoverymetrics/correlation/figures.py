@@ -43,11 +43,13 @@ def draw_heat_map(
     values = table.to_numpy(dtype=float)
     rows, columns = values.shape
     if ax is None:
-        size = (max(4.5, 0.42 * columns + 2.4), max(3.4, 0.3 * rows + 1.6))
+        size = (min(max(4.5, 0.42 * columns + 2.4), 12.0), min(max(3.4, 0.27 * rows + 1.4), 11.0))
         _, ax = plt.subplots(figsize=size, layout="constrained")
     image = ax.imshow(values, vmin=-1, vmax=1, cmap="RdBu_r", aspect="auto")
-    small = 7 if max(rows, columns) > 30 else 8
-    ax.set_xticks(range(columns), [str(c) for c in table.columns], rotation=90, fontsize=small)
+    small = 6.5 if max(rows, columns) > 30 else 8
+    names = [str(c) for c in table.columns]
+    upright = max(map(len, names)) > 3 or columns > 12
+    ax.set_xticks(range(columns), names, rotation=90 if upright else 0, fontsize=small)
     ax.set_yticks(range(rows), [str(r) for r in table.index], fontsize=small)
     ax.tick_params(length=0)
     for side in ax.spines.values():
@@ -55,7 +57,8 @@ def draw_heat_map(
     if annotate if annotate is not None else columns <= 16:
         _write_numbers(ax, values)
     ax.set_title(title, loc="left", fontsize=10)
-    ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, aspect=25, label=label)
+    bar.outline.set_visible(False)
     return ax
 
 

@@ -46,6 +46,8 @@ def draw_scree(result: RetentionResult, *, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("eigenvalue")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     noun = "factor" if result.n_factors == 1 else "factors"
+    ax.set_xlim(0.4, shown + 0.6)
+    ax.set_ylim(bottom=min(0.0, 1.05 * float(result.eigenvalues[:shown].min())))
     ax.set_title(f"Scree plot: {result.n_factors} {noun} kept", loc="left", fontsize=10)
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)

@@ -223,7 +223,8 @@ def very_simple_structure(R: FloatArray, max_factors: int, *, complexity: int = 
     for k in range(1, max_factors + 1):
         if degrees_of_freedom(R.shape[0], k) < 0:
             break
-        loadings = rotate(extract.extract_least_squares(R, k).loadings, Varimax()).loadings
+        found = extract.extract_least_squares(R, k)
+        loadings = rotate(found.loadings, Varimax(), n_starts=1, tolerance=1e-5).loadings
         rank = np.argsort(np.argsort(-np.abs(loadings), axis=1), axis=1)
         simple = np.where(rank < complexity, loadings, 0.0)
         residual = R - simple @ simple.T

@@ -1,0 +1,122 @@
+"""Polychoric correlations and their asymptotic covariance, beside psych and lavaan where R has them.
+
+Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (least processor time of several runs,
+children included) and ``note``.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import recoverymetrics as rm
+
+PERSONS, ITEMS, GROUPS = 10_000, 24, 6
+OPTIMISED_BLAS = (
+    "/usr/lib/*/openblas*/libblas.so.3",
+    "/usr/lib/*/blis*/libblas.so.3",
+    "/usr/lib/*/atlas/libblas.so.3",
+)
+R_CALLS = {
+    "polychorics": ("psych, correct=0", "library(psych)", "polychoric(X, correct=0)"),
+    "polychorics, psych's default": ("psych", "library(psych)", "polychoric(X)"),
+    "polychorics, lavaan": ("lavaan", "library(lavaan)", "lavCor(X, ordered=names(X))"),
+    "Pearson": ("psych", "library(psych)", "corr.test(X, ci=FALSE)"),
+}
+
+
+def simulated_responses(persons: int = PERSONS, seed: int = 7) -> pd.DataFrame:
+    """Ordered responses of five categories to 24 items that load on four correlated factors."""
+    rng = np.random.default_rng(seed)
+    factors = rng.multivariate_normal(np.zeros(4), 0.4 + 0.6 * np.eye(4), size=persons)
+    loading = rng.uniform(0.5, 0.85, ITEMS)
+    latent = factors[:, np.arange(ITEMS) // 6] * loading + rng.standard_normal((persons, ITEMS)) * np.sqrt(
+        1 - loading**2
+    )
+    cuts = np.array([-1.1, -0.3, 0.4, 1.2]) + rng.uniform(-0.3, 0.3, (ITEMS, 1))
+    return pd.DataFrame(
+        (latent[:, :, None] > cuts).sum(2) + 1, columns=[f"i{j + 1:02d}" for j in range(ITEMS)]
+    )
+
+
+def correlation_rows(repeats: int = 5) -> list[dict[str, Any]]:
+    """Our polychorics, their asymptotic covariance in six groups, and FIML moments."""
+    data = simulated_responses()
+    grouped = simulated_responses(1_000 * GROUPS).assign(region=np.repeat(np.arange(GROUPS), 1_000))
+    holed = data.astype(float).mask(np.random.default_rng(1).random(data.shape) < 0.05)
+    size = f"{PERSONS} x {ITEMS}"
+    calls: dict[str, Callable[[], Any]] = {
+        f"polychorics with standard errors ({size})": lambda: rm.polychoric(data),
+        f"polychorics, 5% missing, pairwise ({size})": lambda: rm.polychoric(holed),
+        f"polychorics, full asymptotic covariance ({GROUPS} groups of 1000 x {ITEMS})": lambda: rm.polychoric(grouped, group="region", acov=True),
+        f"Pearson ({size})": lambda: rm.correlate(data),
+        f"maximum-likelihood moments, 5% missing ({size})": lambda: rm.correlate(holed, missing="fiml"),
+    }  # fmt: skip
+    return [
+        {"task": task, "engine": "recoverymetrics", "seconds": least(call, repeats), "note": ""}
+        for task, call in calls.items()
+    ]
+
+
+def r_rows(repeats: int = 3) -> list[dict[str, Any]]:
+    """The same data through psych and lavaan; once per linear algebra library that R can use."""
+    out = []
+    for task, (engine, setup, call) in R_CALLS.items():
+        for seconds, blas in time_r(simulated_responses(), setup, call, repeats):
+            out.append(
+                {"task": f"{task} ({PERSONS} x {ITEMS})", "engine": engine, "seconds": seconds, "note": blas}
+            )
+    return out
+
+
+def rows() -> list[dict[str, Any]]:
+    """All rows of this module."""
+    return [*correlation_rows(), *r_rows()]
+
+
+def time_r(data: pd.DataFrame, setup: str, call: str, repeats: int) -> list[tuple[float, str]]:
+    """Processor seconds of an R call on ``X``, with R's own BLAS and with an optimised one where installed."""
+    script = shutil.which("Rscript")
+    if script is None:
+        return []
+    found = [path for pattern in OPTIMISED_BLAS for path in sorted(glob.glob(pattern))]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "responses.csv"
+        data.to_csv(path, index=False)
+        code = (
+            f'suppressPackageStartupMessages({setup}); options(mc.cores=1); X <- read.csv("{path.as_posix()}"); '
+            f"run <- function(i) {{ s <- proc.time(); suppressWarnings(suppressMessages({call})); "
+            "sum((proc.time() - s)[c(1, 2, 4, 5)]) }; "
+            f't <- min(sapply(1:{repeats}, run)); cat("SECONDS", t, "\\n")'
+        )
+        timed = []
+        for library in (None, *found[:1]):
+            environment = dict(os.environ) if library is None else {**os.environ, "LD_PRELOAD": library}
+            done = subprocess.run(
+                [script, "-e", code], capture_output=True, text=True, check=False, env=environment
+            )
+            values = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("SECONDS")]
+            if values:
+                name = "R's own BLAS" if library is None else Path(library).parent.name
+                timed.append((float(values[0]), name))
+    return timed
+
+
+def least(call: Callable[[], Any], repeats: int) -> float:
+    """Least processor time of several runs."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        call()
+        seconds.append(time.process_time() - start)
+    return min(seconds)
