@@ -507,4 +507,9 @@ GLOSSARY: dict[str, str] = {
     "r2_intercepts": "the same for intercepts or thresholds",
     "trustworthy": "at most a quarter of the parameters differ",
     "mean_redrawn": "average mean over the redrawn parameters",
+    "mean_latent": "latent mean with all items equal across groups, distance from the size-weighted mean in within-group standard deviations",
+    "rank_latent": "rank of that mean",
+    "change_freed": "change in the latent mean or score when the flagged items are freed",
+    "score_latent": "standardised EAP score, all items equal across groups",
+    "score_freed": "the same with the flagged items free in each group",
 }

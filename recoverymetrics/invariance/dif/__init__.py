@@ -7,6 +7,7 @@ from recoverymetrics.invariance.dif.spec import (
     IRTLikelihoodRatio,
     IRTWald,
     MantelHaenszel,
+    Mimic,
     OrdinalLogistic,
     Sibtest,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "IRTLikelihoodRatio",
     "IRTWald",
     "MantelHaenszel",
+    "Mimic",
     "OrdinalLogistic",
     "Sibtest",
     "detect_dif",

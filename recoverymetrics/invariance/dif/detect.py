@@ -15,6 +15,7 @@ from recoverymetrics.invariance.dif.data import DIFData, read_dif_data
 from recoverymetrics.invariance.dif.irt import sweep_irt, theta_scores
 from recoverymetrics.invariance.dif.logistic import sweep_ordinal_logistic
 from recoverymetrics.invariance.dif.matching import sum_scores
+from recoverymetrics.invariance.dif.mimic import sweep_mimic
 from recoverymetrics.invariance.dif.purify import Judgement, Purified, judge, purify
 from recoverymetrics.invariance.dif.result import DIFResult
 from recoverymetrics.invariance.dif.spec import (
@@ -23,6 +24,7 @@ from recoverymetrics.invariance.dif.spec import (
     IRTLikelihoodRatio,
     IRTWald,
     MantelHaenszel,
+    Mimic,
     OrdinalLogistic,
     Sibtest,
     check_choice,
@@ -30,13 +32,14 @@ from recoverymetrics.invariance.dif.spec import (
 from recoverymetrics.invariance.dif.sweep import Sweep
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntoFrame
 
-Method = OrdinalLogistic | MantelHaenszel | Sibtest | IRTLikelihoodRatio | IRTWald
+Method = OrdinalLogistic | MantelHaenszel | Sibtest | IRTLikelihoodRatio | IRTWald | Mimic
 METHODS: dict[str, type] = {
     "ordinal_logistic": OrdinalLogistic,
     "mantel_haenszel": MantelHaenszel,
     "sibtest": Sibtest,
     "irt_lr": IRTLikelihoodRatio,
     "wald": IRTWald,
+    "mimic": Mimic,
 }
 DEFAULT_MINIMUM = {
     "difference": 0.10,
@@ -173,6 +176,8 @@ def _sweep(data: DIFData, anchors: BoolArray, spec: Method, rule: FlagRule, to_r
         return sweep_mantel_haenszel(data, anchors, spec, to_reference=to_reference)
     if isinstance(spec, Sibtest):
         return sweep_sibtest(data, anchors, spec, to_reference=to_reference)
+    if isinstance(spec, Mimic):
+        return sweep_mimic(data, anchors, spec, to_reference=to_reference)
     if isinstance(spec, IRTLikelihoodRatio | IRTWald):
         return sweep_irt(data, anchors, spec, to_reference=to_reference)
     matching = _matching(data, anchors, spec)
@@ -184,7 +189,7 @@ def _matching(data: DIFData, anchors: BoolArray, spec: Method) -> FloatArray:
         return sum_scores(data, anchors, include=spec.include_item)
     if isinstance(spec, Sibtest):
         return sum_scores(data, anchors, include=False)
-    if isinstance(spec, IRTLikelihoodRatio | IRTWald):
+    if isinstance(spec, IRTLikelihoodRatio | IRTWald | Mimic):
         return sum_scores(data, anchors, include=True)
     if isinstance(spec.matching, np.ndarray):
         return _own_matching(spec.matching, data)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.invariance.dif.data import DIFData
+from recoverymetrics.invariance.dif.irt import latent_impact
 from recoverymetrics.typing import BoolArray, FloatArray
 
 
@@ -24,46 +25,38 @@ def standardised(scores: FloatArray) -> FloatArray:
     return z
 
 
-def impact_table(data: DIFData, flagged: BoolArray) -> pd.DataFrame:
-    """Means of the groups with all items and without the flagged ones, one row per scale and group."""
+def impact_table(data: DIFData, flagged: BoolArray, *, freed: bool) -> pd.DataFrame:
+    """Means of the groups with all items, without the flagged ones, and with them freed."""
     rows = []
     for scale, name in enumerate(data.scale_names):
         full, kept = _both(data, flagged, scale)
-        means = {key: _group_means(z, data) for key, z in (("all", full), ("dropped", kept))}
-        ranks = {key: _ranks(m) for key, m in means.items()}
-        rows += [
-            {
-                "scale": name,
-                "group": label,
-                "n": int(data.sizes[g]),
-                "mean_all": means["all"][g],
-                "mean_dropped": means["dropped"][g],
-                "change": means["dropped"][g] - means["all"][g],
-                "rank_all": ranks["all"][g],
-                "rank_dropped": ranks["dropped"][g],
-            }
-            for g, label in enumerate(data.groups)
-        ]
-    return pd.DataFrame(rows)
+        means = {"all": _group_means(full, data), "dropped": _group_means(kept, data)}
+        if freed:
+            latent = latent_impact(data, flagged, scale)
+            empty = np.full(len(data.groups), np.nan)
+            means["latent"] = empty if latent is None else latent.equal_means
+            means["freed"] = empty if latent is None else latent.freed_means
+        frame = pd.DataFrame({"scale": name, "group": list(data.groups), "n": data.sizes})
+        frame = frame.assign(**{f"mean_{key}": values for key, values in means.items()})
+        frame["change"] = means["dropped"] - means["all"]
+        if freed:
+            frame["change_freed"] = means["freed"] - means["latent"]
+        rows.append(frame.assign(**{f"rank_{key}": _ranks(values) for key, values in means.items()}))
+    return pd.concat(rows, ignore_index=True)
 
 
-def person_impact(data: DIFData, flagged: BoolArray) -> pd.DataFrame:
-    """Standardised scores with all items and without the flagged ones, one row per person and scale."""
+def person_impact(data: DIFData, flagged: BoolArray, *, freed: bool) -> pd.DataFrame:
+    """Standardised scores with all items, without the flagged ones, and with them freed; one row per person."""
     frames = []
     for scale, name in enumerate(data.scale_names):
         full, kept = _both(data, flagged, scale)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "row": np.arange(full.size),
-                    "scale": name,
-                    "group": np.array(data.groups)[data.group],
-                    "score_all": full,
-                    "score_dropped": kept,
-                    "change": kept - full,
-                }
-            )
-        )
+        columns = {"score_all": full, "score_dropped": kept, "change": kept - full}
+        latent = latent_impact(data, flagged, scale) if freed else None
+        if latent is not None:
+            columns |= {"score_latent": latent.equal_scores, "score_freed": latent.freed_scores}
+            columns["change_freed"] = latent.freed_scores - latent.equal_scores
+        identity = {"row": np.arange(full.size), "scale": name, "group": np.array(data.groups)[data.group]}
+        frames.append(pd.DataFrame(identity | columns))
     return pd.concat(frames, ignore_index=True)
 
 

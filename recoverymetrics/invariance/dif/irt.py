@@ -283,3 +283,55 @@ def _split_by_group(data: DIFData, members: IntArray, anchors: BoolArray) -> Ite
                 columns.append(own)
                 names.append(f"{data.items[j]} [{label}]")
     return ItemData(np.column_stack(columns), tuple(names))
+
+
+@dataclass(frozen=True)
+class LatentImpact:
+    """Latent means of the groups and person scores, flagged items equal and freed.
+
+    Attributes
+    ----------
+    equal_means, freed_means : ndarray, shape (G,)
+        Distances from the size-weighted mean in within-group standard deviations.
+    equal_scores, freed_scores : ndarray, shape (n,)
+        EAP scores, standardised over all persons.
+    """
+
+    equal_means: FloatArray
+    freed_means: FloatArray
+    equal_scores: FloatArray
+    freed_scores: FloatArray
+
+
+def latent_impact(data: DIFData, flagged: BoolArray, scale: int) -> LatentImpact | None:
+    """Calibrate a scale with all items equal across groups and with the flagged ones free.
+
+    None when every item of the scale is flagged, or when a category of a flagged item is unused in a group.
+    """
+    members = np.flatnonzero(data.scale_of == scale).tolist()
+    free = [data.items[j] for j in members if flagged[j]]
+    if len(free) == len(members):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EstimationWarning)
+        equal = fit_irt(item_data(data, members), equal=("slopes", "intercepts"), se=None, tolerance=1e-5)
+        try:
+            freed = equal.refit(partial=tuple(free), tolerance=1e-5) if free else equal
+        except DataError:
+            return None
+    return LatentImpact(
+        _standard_means(equal), _standard_means(freed), _standard_scores(equal), _standard_scores(freed)
+    )
+
+
+def _standard_means(fit: IRTResult) -> FloatArray:
+    moments = fit.groups
+    share = moments["n"].to_numpy(dtype=float) / moments["n"].sum()
+    means = moments["mean"].to_numpy(dtype=float)
+    spread = np.sqrt(share @ moments["variance"].to_numpy(dtype=float))
+    return np.asarray((means - share @ means) / spread, dtype=float)
+
+
+def _standard_scores(fit: IRTResult) -> FloatArray:
+    scores = fit.scores()["estimate"].to_numpy(dtype=float)
+    return np.asarray((scores - scores.mean()) / scores.std(), dtype=float)

@@ -143,21 +143,27 @@ class DIFResult(AbstractResult):
         ]
         return pd.DataFrame(rows, columns=["round", "n_flagged", "flagged"])
 
-    def impact(self, *, persons: bool = False) -> pd.DataFrame:
+    def impact(self, *, persons: bool = False, freed: bool = True) -> pd.DataFrame:
         """What the flagged items do to the groups' means, or to the persons' scores.
 
         Parameters
         ----------
         persons : bool, default False
             One row per person instead of one per scale and group.
+        freed : bool, default True
+            Also calibrate graded models with the flagged items equal in all groups and free in each.
 
         Returns
         -------
         pandas.DataFrame
-            Per scale and group: mean with all items and without the flagged ones, both as distances from
-            the mean over all persons in standard deviations, the change, and the rank of the group each way.
+            Per scale and group: the observed mean with all items (``mean_all``) and without the flagged ones
+            (``mean_dropped``), the latent mean with all items equal (``mean_latent``) and with the flagged
+            ones free (``mean_freed``), the changes, and the rank of the group each way. Means are distances
+            from the mean over all persons in standard deviations.
         """
-        return person_impact(self.data, self._flags) if persons else impact_table(self.data, self._flags)
+        if persons:
+            return person_impact(self.data, self._flags, freed=freed)
+        return impact_table(self.data, self._flags, freed=freed)
 
     def plot(self, kind: str = "effects", *, item: str | None = None, ax: Any = None) -> Any:
         """Draw effect sizes by item and group (``"effects"``) or expected item scores (``"curves"``)."""
@@ -183,7 +189,7 @@ class DIFResult(AbstractResult):
         return (
             Table("Overview", self.glance(), notes=(*self.sentences(), *self.notes)),
             Table("Items", self.tidy()[shown]),
-            Table("What the flagged items do to the groups' means", self.impact()),
+            Table("What the flagged items do to the groups' means", self.impact(freed=False)),
         )
 
     def sentences(self) -> tuple[str, ...]:

@@ -173,3 +173,19 @@ class IRTWald:
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, ("graded", "2pl"))
+
+
+@dataclass(frozen=True)
+class Mimic:
+    """MIMIC sweep: groups act on the factor, and on an item where it functions differently.
+
+    Attributes
+    ----------
+    estimator : str, default "MLR"
+        Maximum-likelihood estimator of ``fit_sem``. Items are treated as continuous; only uniform DIF is seen.
+    """
+
+    estimator: str = "MLR"
+
+    def __post_init__(self) -> None:
+        check_choice("estimator", self.estimator, ("ML", "MLR", "MLM"))

@@ -120,7 +120,10 @@ def test_impact_says_how_means_move():
     impact = result.impact().set_index("group")
     assert impact.loc["R3", "change"] > 0.05
     assert impact.loc["R1", "change"] < 0
+    assert impact.loc["R3", "change_freed"] > 0.05
+    assert abs(impact.loc["R3", "mean_freed"]) < 0.1
     persons = result.impact(persons=True)
+    assert persons.groupby("group")["change_freed"].mean()["R3"] > 0.05
     assert len(persons) == len(data)
     assert persons.groupby("group")["change"].mean()["R3"] == pytest.approx(impact.loc["R3", "change"])
 

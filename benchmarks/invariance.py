@@ -1,0 +1,181 @@
+"""DIF sweeps, the invariance ladder and alignment: speed, and a table of power and false positives.
+
+Functions named ``*_rows`` return rows; speed rows have the keys ``task``, ``engine``, ``seconds`` (least processor time of
+several runs) and ``note``. ``python -m benchmarks.invariance`` prints both tables.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recoverymetrics.invariance import (
+    FlagRule,
+    IRTLikelihoodRatio,
+    OrdinalLogistic,
+    align_groups,
+    check_invariance,
+    detect_dif,
+)
+
+REGIONS = ("AFR", "AMR", "SEAR", "EUR", "EMR", "WPR")
+ITEMS, PERSONS = 24, 6_000
+IMPACT = (0.0, 0.5, -0.5, 0.3, -0.3, 0.1)
+"""Means of the regions: one standard deviation between the lowest and the highest."""
+SIZES = {"200 to 500": (200, 250, 300, 350, 400, 500), "500 to 3000": (500, 700, 900, 1200, 1800, 3000)}
+
+
+def graded_regions(
+    seed: int,
+    sizes: tuple[int, ...],
+    *,
+    n_items: int = 12,
+    means: tuple[float, ...] = IMPACT,
+    shift: dict[tuple[int, int], float] | None = None,
+    slope: dict[tuple[int, int], float] | None = None,
+) -> pd.DataFrame:
+    """Graded responses (five categories); ``shift`` moves the thresholds of (region, item), ``slope`` scales its slope."""
+    rng = np.random.default_rng(seed)
+    a = rng.uniform(0.9, 2.5, n_items)
+    b = np.sort(
+        rng.normal(0, 0.5, (n_items, 1))
+        + np.array([-1.6, -0.6, 0.4, 1.4])
+        + rng.uniform(-0.25, 0.25, (n_items, 4))
+    )
+    frames = []
+    for g, n in enumerate(sizes):
+        theta = rng.normal(means[g], 1.0, (n, 1))
+        answers = {}
+        for j in range(n_items):
+            own_a = a[j] * (slope or {}).get((g, j), 1.0)
+            own_b = b[j] + (shift or {}).get((g, j), 0.0)
+            p = 1.0 / (1.0 + np.exp(-own_a * (theta - own_b)))
+            answers[f"i{j + 1:02d}"] = (p > rng.uniform(size=(n, 1))).sum(axis=1)
+        frames.append(pd.DataFrame(answers).assign(region=REGIONS[g]))
+    return pd.concat(frames, ignore_index=True)
+
+
+def sweep_rows(repeats: int = 3) -> list[dict[str, Any]]:
+    """A full DIF analysis of 24 graded items in six regions of 1,000, as the caller runs it."""
+    data = graded_regions(7, (1000,) * 6, n_items=ITEMS, shift={(2, 3): 0.5, (4, 9): -0.5})
+    task = f"DIF, {ITEMS} graded items x 6 regions x {PERSONS} persons"
+    calls: dict[str, Callable[[], Any]] = {
+        "ordinal logistic, purified": lambda: detect_dif(data, group="region"),
+        "ordinal logistic on theta, purified": lambda: detect_dif(
+            data, group="region", method=OrdinalLogistic(matching="theta")
+        ),
+        "Mantel-Haenszel, purified": lambda: detect_dif(data, group="region", method="mantel_haenszel"),
+        "SIBTEST, purified": lambda: detect_dif(data, group="region", method="sibtest"),
+        "IRT likelihood ratio, one pass": lambda: detect_dif(
+            data, group="region", method=IRTLikelihoodRatio(), purify=False
+        ),
+        "IRT likelihood ratio, purified": lambda: detect_dif(data, group="region", method="irt_lr"),
+    }
+    return [
+        {"task": task, "engine": name, "seconds": _least(call, repeats), "note": ""}
+        for name, call in calls.items()
+    ]
+
+
+def ladder_rows(repeats: int = 1) -> list[dict[str, Any]]:
+    """Five rungs of the ordinal ladder and an alignment, four factors of six items in six regions."""
+    data = graded_regions(7, (1000,) * 6, n_items=ITEMS)
+    names = list(data.columns[:ITEMS])
+    model = "\n".join(f"f{k + 1} =~ " + " + ".join(names[6 * k : 6 * k + 6]) for k in range(4))
+    one = "f =~ " + " + ".join(names)
+    calls: dict[str, Callable[[], Any]] = {
+        "ordinal ladder, five levels with difference tests": lambda: check_invariance(
+            data, model, group="region", ordered=True
+        ),
+        "continuous ladder, four levels (MLR)": lambda: check_invariance(
+            data, model, group="region", estimator="MLR"
+        ),
+        "alignment, WLSMV": lambda: align_groups(data, one, group="region", method="fixed", ordered=True),
+    }
+    task = f"{ITEMS} items x 6 regions x {PERSONS} persons"
+    return [
+        {"task": task, "engine": name, "seconds": _least(call, repeats), "note": ""}
+        for name, call in calls.items()
+    ]
+
+
+def conditions(n_items: int = 12) -> dict[str, dict[str, Any]]:
+    """Planted DIF: none; two items balanced; 40% of the items to one side in one region; two discriminations."""
+    one_sided = {(3, j): 0.5 for j in range(round(0.4 * n_items))}
+    return {
+        "no DIF": {},
+        "uniform, 2 items, both directions": {"shift": {(2, 3): 0.5, (4, 8): -0.5}},
+        "uniform, 40% of the items, one direction, one region": {"shift": one_sided},
+        "discrimination halved, 2 items": {"slope": {(2, 3): 0.5, (4, 8): 0.5}},
+    }
+
+
+METHODS: dict[str, tuple[Any, FlagRule]] = {
+    "ordinal logistic (default)": (OrdinalLogistic(), FlagRule()),
+    "ordinal logistic on theta": (OrdinalLogistic(matching="theta"), FlagRule()),
+    "ordinal logistic, product term": (OrdinalLogistic(test="both"), FlagRule()),
+    "ordinal logistic, rest score": (OrdinalLogistic(matching="rest"), FlagRule()),
+    "ordinal logistic, p value alone": (OrdinalLogistic(), FlagRule(minimum=0.0)),
+    "ordinal logistic, McFadden .02": (OrdinalLogistic(), FlagRule(effect="mcfadden")),
+    "Mantel-Haenszel": ("mantel_haenszel", FlagRule()),
+    "SIBTEST": ("sibtest", FlagRule()),
+    "IRT likelihood ratio": (IRTLikelihoodRatio(quadrature=31, tolerance=1e-3, min_cell=1), FlagRule()),
+}
+
+
+def power_rows(replications: int = 20, n_items: int = 12) -> list[dict[str, Any]]:
+    """Power and false-positive rate of every method under impact, by size of the regions and kind of DIF."""
+    rows = []
+    for size, sizes in SIZES.items():
+        for condition, planted in conditions(n_items).items():
+            counts = {name: np.zeros(4) for name in METHODS}
+            for r in range(replications):
+                data = graded_regions(1000 + r, sizes, n_items=n_items, **planted)
+                truth = {f"i{j + 1:02d}" for cells in planted.values() for _, j in cells}
+                for name, (method, rule) in METHODS.items():
+                    flagged = set(detect_dif(data, group="region", method=method, rule=rule).flagged)
+                    counts[name] += [
+                        len(flagged - truth), n_items - len(truth), len(flagged & truth), len(truth),
+                    ]  # fmt: skip
+            for name, (false, clean, found, planted_items) in counts.items():
+                rows.append(
+                    {
+                        "regions": size,
+                        "condition": condition,
+                        "method": name,
+                        "false_positives": false / clean,
+                        "power": found / planted_items if planted_items else np.nan,
+                        "replications": replications,
+                    }
+                )
+    return rows
+
+
+def _least(call: Callable[[], Any], repeats: int) -> float:
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        call()
+        seconds.append(time.process_time() - start)
+    return min(seconds)
+
+
+def main(replications: int = 20) -> None:
+    """Print both tables."""
+    warnings.simplefilter("ignore")
+    print(pd.DataFrame(sweep_rows() + ladder_rows()).to_string(index=False))
+    table = pd.DataFrame(power_rows(replications))
+    wide = table.pivot_table(
+        index=["method"], columns=["regions", "condition"], values=["false_positives", "power"]
+    )
+    print(wide.round(3).T.to_string())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
