@@ -19,7 +19,7 @@ def test_a_weak_item_is_dropped_and_the_reason_has_the_number():
     proposal = propose_revision(SCALE, evidence(loading=[0.7, 0.2, 0.6, 0.8]))
     table = proposal.tidy().set_index("item")
     assert table["decision"].tolist() == ["keep", "drop", "keep", "keep"]
-    assert "below .40 (0.20)" in table.at["b", "reason"]
+    assert "below .4 (0.20)" in table.at["b", "reason"]
     assert proposal.glance().iloc[0][["keep", "revise", "drop"]].tolist() == [3, 0, 1]
 
 
