@@ -378,5 +378,11 @@ _ENTRIES = (
     Reference(
         "hyndman1996", "Hyndman RJ, Fan Y (1996). Am Stat 50:361-365", "10.1080/00031305.1996.10473566"
     ),
+    Reference(
+        "vanderlinden2005",
+        "van der Linden WJ (2005). Linear models for optimal test design. Springer",
+        "10.1007/0-387-29054-0",
+    ),
+    Reference("levy1967", "Levy P (1967). Br J Math Stat Psychol 20:195-208"),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

@@ -3,5 +3,15 @@
 from recoverymetrics.refine.criteria import Criteria, Criterion
 from recoverymetrics.refine.evidence import EvidenceTable, gather_evidence
 from recoverymetrics.refine.proposal import Proposal, propose_revision
+from recoverymetrics.refine.short_form import ShortForm, assemble_short_form
 
-__all__ = ["Criteria", "Criterion", "EvidenceTable", "Proposal", "gather_evidence", "propose_revision"]
+__all__ = [
+    "Criteria",
+    "Criterion",
+    "EvidenceTable",
+    "Proposal",
+    "ShortForm",
+    "assemble_short_form",
+    "gather_evidence",
+    "propose_revision",
+]
