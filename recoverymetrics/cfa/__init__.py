@@ -2,8 +2,27 @@
 
 from recoverymetrics.cfa.compare import compare_models
 from recoverymetrics.cfa.fit import fit_cfa, fit_sem
+from recoverymetrics.cfa.power import (
+    PowerResult,
+    chi2_power,
+    rmsea_power,
+    rmsea_power_nested,
+    rmsea_sample_size,
+)
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import ParameterTable
 
-__all__ = ["CFAResult", "ParameterTable", "compare_models", "fit_cfa", "fit_sem", "parse_model"]
+__all__ = [
+    "CFAResult",
+    "ParameterTable",
+    "PowerResult",
+    "chi2_power",
+    "compare_models",
+    "fit_cfa",
+    "fit_sem",
+    "parse_model",
+    "rmsea_power",
+    "rmsea_power_nested",
+    "rmsea_sample_size",
+]

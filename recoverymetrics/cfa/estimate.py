@@ -140,6 +140,7 @@ def minimise(
             hessian=None if layout_is_ordinal else objective.hessian,
             max_iter=max_iter,
             refresh=refresh,
+            arrow=objective.layout.arrow,
         )
         return Estimate(found.x, found, None)
     linear = _linear_part(constraints, start)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recoverymetrics.cfa.admissibility import inspect_estimates
 from recoverymetrics.cfa.baseline import fit_baseline
@@ -32,8 +33,14 @@ from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import ParameterTable, Roles, find_roles
 from recoverymetrics.errors import EstimationWarning, OptionError
 from recoverymetrics.instrument.frame import ItemData, read_items
+from recoverymetrics.numerics.em_threads import single_thread
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import LOG_2PI, NormalComplete, NormalMissing
+from recoverymetrics.numerics.sem_normal import (
+    LOG_2PI,
+    NormalComplete,
+    NormalMissing,
+    expected_information,
+)
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, evaluate
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
@@ -150,10 +157,12 @@ def fit_cfa(
         theta=parameterization == "theta",
         identification=identification,
     )
-    sample = draw_sample(record, spec, ordinal)
+    with single_thread():
+        sample = draw_sample(record, spec, ordinal)
     counts = np.bincount(sample.threshold_item, minlength=len(roles.observed))
     table = build_table(parsed, roles, sample.groups, [int(k) for k in counts], options)
-    return fit_table(table, sample, spec, max_iter=max_iter, model=model)
+    with single_thread():
+        return fit_table(table, sample, spec, max_iter=max_iter, model=model)
 
 
 def fit_sem(data: IntoFrame, model: str, **options: Any) -> CFAResult:
@@ -184,6 +193,12 @@ def _read(data: IntoFrame, roles: Roles, group: GroupSpec) -> ItemData:
     columns = _column_names(data)
     if columns is not None:
         check_variables(roles, columns, ordered=(), categories=False)
+    if isinstance(data, pd.DataFrame) and group is None:
+        block = data[list(roles.observed)]
+        if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in block.dtypes):
+            values = block.to_numpy(dtype=float)
+            if values.ndim == 2 and len(values) and not np.isinf(values).any():
+                return ItemData(values, roles.observed)
     return read_items(data, items=list(roles.observed), group=group)
 
 
@@ -248,7 +263,7 @@ def fit_table(
     estimate = minimise(objective, start, sample.total, constraints, max_iter=max_iter)
     found = curvature(objective, estimate.theta, estimate.tangent, sample, spec, moments)
     divisor = sample.total if spec.discrepancy == "ML" and not spec.wishart else sample.total - len(sample.n)
-    covariance = parameter_covariance(found, spec, divisor)
+    covariance = parameter_covariance(found, spec, divisor, layout.arrow)
     npar = table.n_free if estimate.tangent is None else estimate.tangent.shape[1]
     df = _count_moments(table, moments, sample) - npar
     chi2, loglik, loglik_h1 = _fit_values(objective, estimate, sample, effective, loglik_h1)
@@ -329,13 +344,21 @@ def _identify(
     shaken = start * (1.0 + 0.1 * np.cos(1.0 + np.arange(len(start)))) + 0.03 * np.sin(
         2.0 + np.arange(len(start))
     )
-    J = moments.jacobian(evaluate(layout, shaken))
+    state = evaluate(layout, shaken)
     n_rules = len(constraints.equalities)
-    gram = layout.gather_square(np.swapaxes(J, 1, 2) @ J)
+    if layout.any_ordinal:
+        J = moments.jacobian(state)
+        gram = layout.gather_square(np.swapaxes(J, 1, 2) @ J)
+    else:
+        identity = np.broadcast_to(np.eye(layout.n_observed), state.sigma.shape)
+        gram = expected_information(layout, state, identity, np.ones(layout.n_groups))
     if n_rules:
         R = jacobian(constraints.equality_values, shaken)
         gram = gram + R.T @ R
-    check_identified(table, gram, moments.size * layout.n_groups, n_rules)
+        arrow = None
+    else:
+        arrow = layout.arrow
+    check_identified(table, gram, moments.size * layout.n_groups, n_rules, arrow)
 
 
 def _count_moments(table: ParameterTable, moments: MomentMap, sample: Sample) -> int:
@@ -385,6 +408,8 @@ def _baseline(
         else 2.0 * effective.total * value
     )
     df = own.size * len(sample.n) - objective.layout.n_free
-    simple = replace(spec, errors="standard") if spec.test == "none" else spec
-    found = curvature(objective, theta, None, sample, simple, own)
+    if spec.test == "none":
+        found = Curvature(np.zeros((0, 0)), np.zeros((0, 0)))
+    else:
+        found = curvature(objective, theta, None, sample, spec, own)
     return found, model_test(chi2, df, found, spec.test, unweighted=spec.discrepancy == "ULS")

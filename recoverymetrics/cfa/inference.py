@@ -9,6 +9,7 @@ import numpy as np
 from recoverymetrics.cfa.estimate import asymptotic_covariance
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec
+from recoverymetrics.numerics.arrow import Arrow
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
 from recoverymetrics.numerics.sem_normal import (
     MissingPatterns,
@@ -21,6 +22,8 @@ from recoverymetrics.numerics.sem_normal import (
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, RamState, evaluate
 from recoverymetrics.typing import FloatArray
 
+SINGULAR = 1e-11
+"""Smallest pivot of a scaled information matrix that counts as positive."""
 AnyObjective = NormalComplete | NormalMissing | LeastSquares
 
 
@@ -54,16 +57,19 @@ class Curvature:
     singular: bool = False
 
 
-def invert(information: FloatArray, tangent: FloatArray | None) -> tuple[FloatArray, bool]:
+def invert(
+    information: FloatArray, tangent: FloatArray | None, arrow: Arrow | None = None
+) -> tuple[FloatArray, bool]:
     """Inverse of the information along the constraints, and whether it was singular."""
     inner = information if tangent is None else tangent.T @ information @ tangent
     if inner.size == 0:
         return np.zeros_like(information), False
     scale = np.sqrt(np.maximum(np.abs(np.diagonal(inner)), 1e-300))
     scaled = inner / (scale[:, None] * scale)
-    values = np.linalg.eigvalsh(scaled)
-    singular = bool(values[0] <= 1e-12 * max(values[-1], 1.0))
-    inverse = (np.linalg.pinv(scaled, hermitian=True) if singular else np.linalg.inv(scaled)) / (
+    shape = arrow if arrow is not None and tangent is None else Arrow((), np.arange(len(inner)))
+    factor = shape.factor(scaled)
+    singular = factor is None or factor.smallest_pivot < SINGULAR
+    inverse = (np.linalg.pinv(scaled, hermitian=True) if factor is None or singular else factor.inverse()) / (
         scale[:, None] * scale
     )
     return (inverse if tangent is None else tangent @ inverse @ tangent.T), singular
@@ -91,7 +97,7 @@ def curvature(
         information = unit.metric(theta)
     else:
         information = objective.hessian(theta) if observed else objective.metric(theta)
-    inverse, singular = invert(information, tangent)
+    inverse, singular = invert(information, tangent, objective.layout.arrow)
     plain = Curvature(information, inverse, singular=singular)
     if isinstance(objective, LeastSquares):
         if spec.errors == "standard" and spec.test == "none":
@@ -286,14 +292,14 @@ def trace_pieces(
             WG = W @ G
             whole += float(np.trace(WG))
             whole2 += float((WG * WG.T).sum())
-    EM = plain.inverse @ middle
-    trace = whole - float(np.trace(EM))
-    trace2 = whole2 - 2.0 * float((plain.inverse * second).sum()) + float((EM * EM.T).sum())
+    linear, quadratic = layout.arrow.traces(plain.inverse, middle)
+    trace = whole - linear
+    trace2 = whole2 - 2.0 * float((plain.inverse * second).sum()) + quadratic
     return Curvature(plain.information, plain.inverse, middle, trace, trace2, singular=plain.singular)
 
 
-def parameter_covariance(found: Curvature, spec: EstimatorSpec, total: float) -> FloatArray:
+def parameter_covariance(found: Curvature, spec: EstimatorSpec, total: float, arrow: Arrow) -> FloatArray:
     """Covariance matrix of the estimates."""
     if found.middle is None or spec.errors in ("standard", "first_order"):
         return found.inverse / total
-    return found.inverse @ found.middle @ found.inverse / total
+    return arrow.sandwich(found.inverse, found.middle) / total

@@ -19,8 +19,12 @@ from recoverymetrics.cfa.equality import (
 from recoverymetrics.cfa.syntax import ParsedModel
 from recoverymetrics.cfa.table import ParameterTable, Roles, Row, TableOptions, build_rows, number_rows
 from recoverymetrics.errors import ModelError
+from recoverymetrics.numerics.arrow import Arrow
 from recoverymetrics.numerics.sem_ram import COVARIANCE, INTERCEPT, PATH, SCALE, THRESHOLD, RamLayout
 from recoverymetrics.typing import FloatArray
+
+CLEARLY_POSITIVE = 1e-7
+"""Smallest pivot of the scaled cross-product above which no eigenvalue needs a look."""
 
 
 @dataclass(frozen=True)
@@ -299,7 +303,9 @@ def check_variables(
         raise ModelError(f"ordered= names {strange[0]!r}, which is not in the model.")
 
 
-def check_identified(table: ParameterTable, gram: FloatArray, n_moments: int, n_constraints: int) -> None:
+def check_identified(
+    table: ParameterTable, gram: FloatArray, n_moments: int, n_constraints: int, arrow: Arrow | None
+) -> None:
     """Refuse a model whose parameters the moments cannot tell apart, naming the parameters.
 
     Parameters
@@ -312,6 +318,8 @@ def check_identified(table: ParameterTable, gram: FloatArray, n_moments: int, n_
         Number of sample moments.
     n_constraints : int
         Number of general equality constraints.
+    arrow : Arrow or None
+        Shape of ``gram``.
     """
     q = table.n_free
     if q - n_constraints > n_moments:
@@ -325,7 +333,12 @@ def check_identified(table: ParameterTable, gram: FloatArray, n_moments: int, n_
     if silent.size:
         listed = ", ".join(table.names()[k] for k in silent)
         raise ModelError(f"the model is not identified: no sample moment depends on {listed}.")
-    values, vectors = np.linalg.eigh(gram / (scale[:, None] * scale))
+    scaled = gram / (scale[:, None] * scale)
+    shape = arrow or Arrow((), np.arange(q))
+    factor = shape.factor(scaled)
+    if factor is not None and factor.smallest_pivot > CLEARLY_POSITIVE:
+        return
+    values, vectors = np.linalg.eigh(scaled)
     null = vectors[:, values < 1e-10 * values[-1]]
     if null.shape[1] == 0:
         return

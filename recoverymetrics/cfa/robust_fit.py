@@ -28,6 +28,8 @@ def categorical_pair(result: CFAResult) -> RobustPair | None:
     sample, objective = result.sample, result.objective
     if sample.gamma is None or not isinstance(objective, LeastSquares) or not objective.diagonal:
         return None
+    if result.curvature.middle is None:
+        return None
     R, implied = sample.covariance, scaled_covariance(result.layout, result.state)
     logdet, logdet_implied = _logdet(R), _logdet(implied)
     if logdet is None or logdet_implied is None:
@@ -35,15 +37,29 @@ def categorical_pair(result: CFAResult) -> RobustPair | None:
     inverse = invert(implied)
     trace = np.einsum("gij,gji->g", R, inverse)
     chi2 = float(sample.n @ (logdet_implied - logdet + trace - R.shape[1]))
-    start = result.moments.n_first + len(result.layout.continuous)
-    J = result.moments.jacobian(result.state)[:, start:]
-    D = [result.layout.spread(J[g], g) for g in range(len(sample.n))]
-    W = [weights[start:] for weights in objective.weights]
-    G = [block[start:, start:] for block in sample.gamma]
+    moments = result.moments
+    start = moments.n_first + len(result.layout.continuous)
+    J = moments.jacobian(result.state)
     V = [correlation_weight(inv, *result.layout.pairs) for inv in inverse]
-    scale = residual_trace(D, W, V, G, sample.share) / max(result.test.df, 1)
-    whole = sum(float(np.trace(block)) for block in G)
-    return RobustPair(chi2, scale, -float(sample.n @ logdet), whole / max(result.baseline_test.df, 1))
+    cross, outer = np.zeros_like(result.covariance), np.zeros_like(result.covariance)
+    whole = whole_baseline = 0.0
+    for g, (v, G, W, f) in enumerate(zip(V, sample.gamma, objective.weights, sample.share, strict=True)):
+        cells, parameters, matrix = result.layout.reductions[g]
+        D = J[g][:, cells] if matrix is None else J[g][:, cells] @ matrix
+        right = v @ D[start:]
+        at = np.ix_(parameters, parameters)
+        cross[at] += f * (right.T @ (G[start:] @ (W[:, None] * D)))
+        outer[at] += f * (D[start:].T @ right)
+        whole += float((v * G[start:, start:].T).sum())
+        whole_baseline += float(np.trace(G[start:, start:]))
+    sandwich = result.layout.arrow.sandwich(result.curvature.inverse, result.curvature.middle)
+    trace = whole - 2.0 * float((result.curvature.inverse * cross).sum()) + float((outer * sandwich).sum())
+    return RobustPair(
+        chi2,
+        trace / max(result.test.df, 1),
+        -float(sample.n @ logdet),
+        whole_baseline / max(result.baseline_test.df, 1),
+    )
 
 
 def _logdet(matrices: FloatArray) -> FloatArray | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from recoverymetrics.numerics.arrow import Arrow, ArrowFactor
 from recoverymetrics.typing import FloatArray
 
 ValueGradient = Callable[[FloatArray], tuple[float, FloatArray]]
@@ -16,6 +17,7 @@ Metric = Callable[[FloatArray], FloatArray]
 MAX_HALVINGS = 25
 ARMIJO = 1e-4
 NEWTON_FROM = 3
+SINGULAR = 1e-14
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def scoring(
     hessian: Metric | None = None,
     max_iter: int = 150,
     refresh: bool = True,
+    arrow: Arrow | None = None,
 ) -> Minimum:
     """Minimise by damped scoring steps, then Newton steps where the Hessian is at hand.
 
@@ -74,6 +77,8 @@ def scoring(
         Most steps.
     refresh : bool, default True
         Evaluate the matrix at every step; otherwise once for each kind, with BFGS updates in between.
+    arrow : Arrow, optional
+        Shape of the matrices, to factor them quickly.
 
     Returns
     -------
@@ -83,55 +88,52 @@ def scoring(
     value, gradient = value_gradient(x)
     if x.size == 0:
         return Minimum(x, value, gradient, 0, True, "nothing to estimate")
-    H = metric(x)
+    shape = Arrow((), np.arange(x.size)) if arrow is None else arrow
+    matrix = metric(x)
+    factor = shape.factor(matrix)
     for iteration in range(1, max_iter + 1):
-        step, decrease = _step(H, gradient)
+        step, decrease = _step(shape, matrix, factor, gradient)
         trial, f, g, length = _line_search(value_gradient, x, value, gradient, step)
         done = decrease < tolerance
         if length == 0.0:
             if done or decrease < 1e4 * tolerance:
                 return Minimum(x, value, gradient, iteration, True, "no further decrease")
             break
-        previous, before = x, gradient
+        moved, turned = trial - x, g - gradient
         x, value, gradient = trial, f, g
         if done:
             return Minimum(x, value, gradient, iteration, True, "the predicted decrease vanished")
-        fresh = _matrix(metric, hessian, x, iteration, refresh)
-        H = _bfgs(H, x - previous, gradient - before) if fresh is None else fresh
+        exact = hessian is not None and _due(iteration, refresh)
+        if exact and hessian is not None:
+            matrix = hessian(x)
+            factor = shape.factor(matrix)
+        if not exact or factor is None:
+            matrix = metric(x) if refresh else _bfgs(matrix, moved, turned)
+            shape = shape if refresh else Arrow((), np.arange(x.size))
+            factor = shape.factor(matrix)
     return _quasi_newton(value_gradient, metric, x, tolerance, max_iter)
 
 
-def _matrix(
-    metric: Metric, hessian: Metric | None, x: FloatArray, iteration: int, refresh: bool
-) -> FloatArray | None:
-    """Matrix of the next step; None asks for an update of the one at hand."""
-    due = iteration >= NEWTON_FROM if refresh else iteration == 2 * NEWTON_FROM
-    if hessian is not None and due:
-        exact = hessian(x)
-        try:
-            np.linalg.cholesky(exact)
-        except np.linalg.LinAlgError:
-            return metric(x) if refresh else None
-        return exact
-    return metric(x) if refresh else None
+def _due(iteration: int, refresh: bool) -> bool:
+    """Whether the exact Hessian replaces the metric at this step."""
+    return iteration >= NEWTON_FROM if refresh else iteration == 2 * NEWTON_FROM
 
 
-def _step(H: FloatArray, gradient: FloatArray) -> tuple[FloatArray, float]:
-    """Scoring direction and predicted decrease; a ridge is added when the metric is singular."""
-    scale = np.maximum(np.diagonal(H), 1e-8)
-    root = np.sqrt(scale)
-    scaled = H / (root[:, None] * root)
-    ridge = 0.0
+def _step(
+    shape: Arrow, matrix: FloatArray, factor: ArrowFactor | None, gradient: FloatArray
+) -> tuple[FloatArray, float]:
+    """Scoring direction and predicted decrease; a ridge is added when the matrix is singular."""
+    if factor is not None and factor.smallest_pivot > SINGULAR * np.diagonal(matrix).max():
+        step = -factor.solve(gradient)
+        return step, -float(step @ gradient)
+    scale = np.maximum(np.diagonal(matrix), 1e-8)
+    ridge = 1e-8
     for _ in range(12):
-        try:
-            factor = (
-                np.linalg.cholesky(scaled + ridge * np.eye(len(H))) if ridge else np.linalg.cholesky(scaled)
-            )
-        except np.linalg.LinAlgError:
-            ridge = max(10.0 * ridge, 1e-8)
-            continue
-        half = np.linalg.solve(factor, gradient / root)
-        return -np.linalg.solve(factor.T, half) / root, float(half @ half)
+        found = shape.factor(matrix + np.diag(ridge * scale))
+        if found is not None:
+            step = -found.solve(gradient)
+            return step, -float(step @ gradient)
+        ridge *= 10.0
     return -gradient / scale, float(gradient @ (gradient / scale))
 
 
@@ -172,10 +174,15 @@ def _quasi_newton(
         options={"gtol": 1e-10, "maxiter": 20 * max_iter},
     )
     value, gradient = value_gradient(found.x)
-    decrease = _step(metric(found.x), gradient)[1] if np.isfinite(value) else np.inf
+    decrease = _decrease(metric(found.x), gradient) if np.isfinite(value) else np.inf
     ok = bool(decrease < 1e4 * tolerance)
     message = "quasi-Newton steps converged" if ok else "no convergence: the gradient does not vanish"
     return Minimum(found.x, value, gradient, int(found.nit) + max_iter, ok, message)
+
+
+def _decrease(matrix: FloatArray, gradient: FloatArray) -> float:
+    shape = Arrow((), np.arange(len(gradient)))
+    return _step(shape, matrix, shape.factor(matrix), gradient)[1]
 
 
 def _bounded(value_gradient: ValueGradient, x: FloatArray) -> tuple[float, FloatArray]:

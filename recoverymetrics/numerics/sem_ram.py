@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from recoverymetrics.numerics.arrow import Arrow
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
 PATH, COVARIANCE, INTERCEPT, THRESHOLD, SCALE = range(5)
@@ -112,6 +113,21 @@ class RamLayout:
                 found.append((cells, parameters, matrix))
         return tuple(found)
 
+    @cached_property
+    def one_step(self) -> bool:
+        """Whether no variable is both a cause and an effect, so that ``(I - A)^-1 = I + A``."""
+        paths = self.cells[PATH]
+        return not set(self.row[paths]) & set(self.col[paths])
+
+    @cached_property
+    def arrow(self) -> Arrow:
+        """Parameters of one group alone, and those that groups share."""
+        count = np.zeros(self.n_free, dtype=np.int64)
+        for _, parameters, _ in self.reductions:
+            count[parameters] += 1
+        local = tuple(np.sort(p[count[p] == 1]) for _, p, _ in self.reductions)
+        return Arrow(local, np.flatnonzero(count != 1))
+
     def values(self, theta: Any) -> Any:
         """Cell values at the free parameters, shape (G, C)."""
         values = self.fixed.astype(theta.dtype) if theta.dtype != self.fixed.dtype else self.fixed.copy()
@@ -192,7 +208,19 @@ class RamState:
 
 
 def evaluate(layout: RamLayout, theta: FloatArray) -> RamState:
-    """Evaluate the model at the free parameters (complex values allowed, for complex-step checks)."""
+    """Evaluate the model at the free parameters (complex values allowed, for complex-step derivatives).
+
+    The state at the array seen last is kept, because gradient and information are asked for at the same point.
+    """
+    last = layout.__dict__.get("_last")
+    if last is not None and last[0] is theta:
+        return last[1]
+    state = _evaluate(layout, theta)
+    layout.__dict__["_last"] = (theta, state)
+    return state
+
+
+def _evaluate(layout: RamLayout, theta: FloatArray) -> RamState:
     values = layout.values(theta)
     n_groups, t, p = layout.n_groups, layout.n_variables, layout.n_observed
     where = layout.cells
@@ -206,19 +234,11 @@ def evaluate(layout: RamLayout, theta: FloatArray) -> RamState:
     S[:, layout.col[c], layout.row[c]] = values[:, c]
     c = where[INTERCEPT]
     M[:, layout.row[c]] = values[:, c]
-    E = _total_effects(A)
+    E: Any = np.eye(t) + A if layout.one_step else np.linalg.inv(np.eye(t) - A)
     V = E @ S @ np.swapaxes(E, 1, 2)
     eta = (E @ M[:, :, None])[:, :, 0]
     delta = _scales(layout, values, V)
     return RamState(E, V, eta, S, values[:, where[THRESHOLD]], delta, p)
-
-
-def _total_effects(A: Any) -> Any:
-    """``(I - A)^-1``; when A is nilpotent of order two (plain factor models) that is ``I + A``."""
-    identity = np.eye(A.shape[1])
-    if not (A @ A).any():
-        return identity + A
-    return np.linalg.inv(identity - A)
 
 
 def _scales(layout: RamLayout, values: FloatArray, V: FloatArray) -> FloatArray:
