@@ -384,5 +384,82 @@ _ENTRIES = (
         "10.1007/0-387-29054-0",
     ),
     Reference("levy1967", "Levy P (1967). Br J Math Stat Psychol 20:195-208"),
+    Reference(
+        "jorgensen2018",
+        "Jorgensen TD, Kite BA, Chen PY, Short SD (2018). Psychol Methods 23:708-728",
+        "10.1037/met0000152",
+    ),
+    Reference("yuanchan2016", "Yuan KH, Chan W (2016). Psychol Methods 21:405-426", "10.1037/met0000080"),
+    Reference("robitzsch2020", "Robitzsch A (2020). Stats 3:246-283", "10.3390/stats3030019"),
+    Reference(
+        "muthenasparouhov2014",
+        "Muthen B, Asparouhov T (2014). Front Psychol 5:978",
+        "10.3389/fpsyg.2014.00978",
+    ),
+    Reference("chalmers2018sib", "Chalmers RP (2018). Psychometrika 83:376-386", "10.1007/s11336-017-9583-8"),
+    Reference(
+        "crane2004", "Crane PK, van Belle G, Larson EB (2004). Stat Med 23:241-256", "10.1002/sim.1713"
+    ),
+    Reference(
+        "thissen1993",
+        "Thissen D, Steinberg L, Wainer H (1993). In Holland PW, Wainer H, Differential Item Functioning, 67-113",
+    ),
+    Reference(
+        "satorrabentler1994",
+        "Satorra A, Bentler PM (1994). In: von Eye A, Clogg CC (eds) Latent Variables Analysis, 399-419. Sage",
+    ),
+    Reference(
+        "yuanbentler2000", "Yuan KH, Bentler PM (2000). Sociol Methodol 30:165-200", "10.1111/0081-1750.00078"
+    ),
+    Reference(
+        "asparouhovmuthen2010",
+        "Asparouhov T, Muthen B (2010). Simple second order chi-square correction. Mplus technical report",
+    ),
+    Reference(
+        "satorra2000",
+        "Satorra A (2000). In: Heijmans RDH et al (eds) Innovations in Multivariate Statistical Analysis, 233-247. Kluwer",
+    ),
+    Reference(
+        "satorrabentler2001", "Satorra A, Bentler PM (2001). Psychometrika 66:507-514", "10.1007/BF02296192"
+    ),
+    Reference(
+        "satorrabentler2010",
+        "Satorra A, Bentler PM (2010). Psychometrika 75:243-248",
+        "10.1007/s11336-009-9135-y",
+    ),
+    Reference(
+        "brosseauliard2014",
+        "Brosseau-Liard PE, Savalei V (2014). Multivariate Behav Res 49:460-470",
+        "10.1080/00273171.2014.933697",
+    ),
+    Reference(
+        "savalei2021", "Savalei V (2021). Multivariate Behav Res 56:390-407", "10.1080/00273171.2020.1717922"
+    ),
+    Reference(
+        "zhangsavalei2023", "Zhang X, Savalei V (2023). Psychol Methods 28:263-283", "10.1037/met0000445"
+    ),
+    Reference("muthen1984", "Muthen B (1984). Psychometrika 49:115-132", "10.1007/BF02294210"),
+    Reference(
+        "mcardlemcdonald1984",
+        "McArdle JJ, McDonald RP (1984). Br J Math Stat Psychol 37:234-251",
+        "10.1111/j.2044-8317.1984.tb00802.x",
+    ),
+    Reference("satorrasaris1985", "Satorra A, Saris WE (1985). Psychometrika 50:83-90", "10.1007/BF02294150"),
+    Reference(
+        "maccallum1996",
+        "MacCallum RC, Browne MW, Sugawara HM (1996). Psychol Methods 1:130-149",
+        "10.1037/1082-989X.1.2.130",
+    ),
+    Reference(
+        "maccallum2006",
+        "MacCallum RC, Browne MW, Cai L (2006). Psychol Methods 11:19-35",
+        "10.1037/1082-989X.11.1.19",
+    ),
+    Reference(
+        "bollenstine1992",
+        "Bollen KA, Stine RA (1992). Sociol Methods Res 21:205-229",
+        "10.1177/0049124192021002004",
+    ),
+    Reference("mcneishwolf2023", "McNeish D, Wolf MG (2023). Psychol Methods 28:61-88", "10.1037/met0000425"),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

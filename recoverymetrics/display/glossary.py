@@ -527,4 +527,18 @@ GLOSSARY: dict[str, str] = {
     "congruence_min": "smallest congruence of a factor between two groups",
     "congruence_mean": "mean congruence of factors between groups",
     "n_pairs": "number of pairs",
+    "critical": "critical value",
+    "n_failed": "number of draws that could not be fitted",
+    "left_out": "group that was left out, empty for none",
+    "t_rmsea": "with 95% confidence the model's RMSEA is no larger",
+    "t_rmsea_step": "the same for the restrictions that the level adds",
+    "band_step": "its conventional name",
+    # structural equation models
+    "scaling_factor": "scaling factor of the scaled chi-square",
+    "mi": "modification index (score test with one degree of freedom)",
+    "epc": "expected parameter change",
+    "epc_lv": "expected parameter change with latent variables standardised",
+    "epc_all": "expected parameter change with all variables standardised",
+    "power": "probability of rejecting the null hypothesis",
+    "noncentrality": "noncentrality under the alternative",
 }

@@ -191,6 +191,24 @@ class InvarianceResult(AbstractResult):
 
         return impact_table(self)
 
+    def permutation_test(self, level: str, **options: Any) -> pd.DataFrame:
+        """Compare a step's changes in fit with random groups; see ``ladder.resampling.permutation_test``."""
+        from recoverymetrics.invariance.ladder.resampling import permutation_test
+
+        return permutation_test(self, level, **options)
+
+    def leave_one_out(self) -> pd.DataFrame:
+        """Climb again without each group in turn; see ``ladder.resampling.leave_one_out``."""
+        from recoverymetrics.invariance.ladder.resampling import leave_one_out
+
+        return leave_one_out(self)
+
+    def equivalence(self, *, alpha: float = 0.05) -> pd.DataFrame:
+        """T-size RMSEA of every level and step; see ``ladder.equivalence.equivalence_table``."""
+        from recoverymetrics.invariance.ladder.equivalence import equivalence_table
+
+        return equivalence_table(self, alpha=alpha)
+
     def plot(self, kind: str = "ladder", **options: Any) -> Any:
         """Draw the fit along the ladder (``"ladder"``) or the impact on the group means (``"impact"``)."""
         from recoverymetrics.invariance.ladder.plots import plot_invariance
