@@ -49,6 +49,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Promax",
         "Target",
         "Varimax",
+        "compare_structures",
         "congruence",
         "detect_redundancy",
         "factorability",
@@ -58,7 +59,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "schmid_leiman",
         "suggest_n_factors",
     ),
-    "cfa": ("compare_models", "fit_cfa", "fit_sem"),
+    "cfa": ("compare_models", "fit_cfa", "fit_sem", "rmsea_power", "rmsea_sample_size"),
     "irt": (
         "Bifactor",
         "CATRules",

@@ -207,7 +207,8 @@ class TestOrdinal:
         assert any("theta" in note for note in strict.notes)
 
     def test_binary_items_say_what_cannot_be_tested(self, grouped):
-        spread = [*grouped.drop(columns="country"), -0.8, 0.0, 0.8, -0.8, 0.0, 0.8]
+        shift = np.array([-0.8, 0.0, 0.8, -0.8, 0.0, 0.8])
+        spread = grouped.drop(columns="country") + shift
         frame = cut(spread, at=(0.1,)).assign(country=grouped.country)
         steps = [(), ("thresholds",), ("thresholds", "loadings"), ("thresholds", "loadings", "intercepts")]
         fits = [rm.fit_cfa(frame, TWO, ordered=True, group="country", equal=s) for s in steps]
