@@ -22,6 +22,7 @@ from recoverymetrics.efa.criteria import (
 from recoverymetrics.efa.factorability import FactorabilityResult, factorability
 from recoverymetrics.efa.fit import PrincipalAxis, fit_efa
 from recoverymetrics.efa.graph import GraphResult, RedundancyResult, detect_redundancy, graph_analysis
+from recoverymetrics.efa.regions import StructureComparison, compare_structures
 from recoverymetrics.efa.result import EFAResult
 from recoverymetrics.efa.retention import (
     ParallelAnalysis,
@@ -53,9 +54,11 @@ __all__ = [
     "RotationCriterion",
     "SchmidLeimanResult",
     "Simplimax",
+    "StructureComparison",
     "Tandem",
     "Target",
     "Varimax",
+    "compare_structures",
     "congruence",
     "detect_redundancy",
     "factorability",

@@ -306,14 +306,14 @@ class Promax(RotationCriterion):
         Kaiser's normalisation in the varimax step.
     power : float, default 4
         Exponent of the target.
-    target : {"raw", "normalized", "kaiser"}, default "raw"
-        Powers of the loadings as they are; of loadings with rows of unit length (as SPSS does); or the whole fit
-        on rows of unit length, scaled back afterwards.
+    target : {"raw", "normalized", "kaiser", "cluster"}, default "raw"
+        Powers of the loadings as they are; of loadings with rows of unit length (as SPSS does); the whole fit on
+        rows of unit length, scaled back afterwards; or 1 on the factor an item loads on most and 0 elsewhere.
     """
 
     normalize: bool = True
     power: float = 4.0
-    target: Literal["raw", "normalized", "kaiser"] = "raw"
+    target: Literal["raw", "normalized", "kaiser", "cluster"] = "raw"
 
     def evaluate(self, L: FloatArray) -> ValueGradient:
         """Promax has no criterion."""
@@ -333,6 +333,7 @@ CRITERIA: dict[str, RotationCriterion] = {
     "entropy": Entropy(),
     "tandem": Tandem(),
     "promax": Promax(),
+    "cluster": Promax(target="cluster"),
     "oblimin": Oblimin(),
     "quartimin": Oblimin(),
     "biquartimin": Oblimin(gamma=0.5),

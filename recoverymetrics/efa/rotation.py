@@ -211,6 +211,8 @@ def _promax(loadings: FloatArray, criterion: Promax, n_starts: int, seed: Seed) 
     length = np.sqrt(np.maximum(np.sum(x * x, axis=1, keepdims=True), 1e-300))
     unit = x / length
     powered = np.sign(x) * np.abs(x if criterion.target == "raw" else unit) ** criterion.power
+    if criterion.target == "cluster":
+        powered = np.sign(x) * (np.abs(x) == np.abs(x).max(axis=1, keepdims=True))
     predictor = unit if criterion.target == "kaiser" else x
     U = np.linalg.lstsq(predictor, powered, rcond=None)[0]
     U = U * np.sqrt(np.diag(np.linalg.inv(U.T @ U)))

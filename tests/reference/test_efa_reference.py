@@ -194,7 +194,7 @@ def gradient_projection() -> list[Comparison]:
 PSYCH_ROTATIONS = {
     "oblimin": "oblimin", "quartimin": "quartimin", "quartimax": "quartimax", "equamax": "equamax", "geominQ": "geomin",
     "geominT": "geomin_t", "bentlerQ": "bentler", "bifactor": "bifactor_t", "varimax": "varimax",
-    "promax": crit.Promax(target="kaiser"), "Promax": crit.Promax(),
+    "promax": crit.Promax(target="kaiser"), "Promax": crit.Promax(), "cluster": "cluster",
 }  # fmt: skip
 
 

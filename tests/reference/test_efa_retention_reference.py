@@ -6,12 +6,15 @@ from golden import REFERENCE, Comparison, ids, load_case, load_data, matrix, nee
 
 from recoverymetrics.efa import parallel_analysis
 from recoverymetrics.efa import retention_kernel as kernel
+from recoverymetrics.efa.comparison import comparison_data
+from recoverymetrics.efa.simulated import eigenvalues
 
 DETERMINISTIC = 1e-6
 OPTIMISER = 1e-4
 P_VALUE = 2e-3  # far tail probabilities multiply small differences of the chi-square
 HULL_MANY = 1e-2  # EFAtools' extraction of many factors stops early; the curve is compared loosely, the number exactly
 VARIMAX = 2e-3  # VSS rotates by stats::varimax, which stops early
+POPULATION = 0.1  # two random populations and the search that shapes each
 SIMULATED = 0.03  # means over 20 to 1000 random data sets
 N = 2436
 
@@ -31,6 +34,14 @@ def rules() -> list[Comparison]:
         ),
         Comparison("efatools", "ekc", "number", found_ekc.n_factors, ekc["n_factors_BvA2017"], 0.0),
         Comparison("efatools", "kgc", "eigenvalues", values, kgc["eigen_PCA"], DETERMINISTIC),
+        Comparison(
+            "efatools",
+            "kgc",
+            "reduced eigenvalues",
+            eigenvalues(R, reduced=True),
+            kgc["eigen_SMC"],
+            DETERMINISTIC,
+        ),
         Comparison("efatools", "kgc", "number", kernel.kaiser(values).n_factors, kgc["n_fac_PCA"], 0.0),
         Comparison("efatools", "hull_ml", "CAF", found_hull.curve, curve, HULL_MANY),
         Comparison("efatools", "hull_ml", "CAF up to 5", found_hull.curve[:6], curve[:6], OPTIMISER),
@@ -61,6 +72,17 @@ def sequential(R) -> list[Comparison]:
     ]
 
 
+def ruscio() -> list[Comparison]:
+    values = load_data("bfi25_listwise").to_numpy(dtype=float)
+    theirs = load_case("efatools", "cd")["results"]
+    found = comparison_data(values, 7, np.random.default_rng(1), n_population=5000, n_samples=100)
+    median = np.median(matrix(theirs["RMSE_eigenvalues"]), axis=0)
+    return [
+        Comparison("efatools", "cd", "number", found.n_factors, theirs["n_factors"], 0.0),
+        Comparison("efatools", "cd", "median error", found.curve[:5], median[:5], POPULATION, "random"),
+    ]
+
+
 def parallel() -> list[Comparison]:
     data = load_data("bfi25_listwise")
     psych = load_case("psych", "fa_parallel_bfi25")["results"]
@@ -78,7 +100,7 @@ def parallel() -> list[Comparison]:
 
 
 def comparisons() -> list[Comparison]:
-    return [*rules(), *parallel()] if REFERENCE.is_dir() else []
+    return [*rules(), *ruscio(), *parallel()] if REFERENCE.is_dir() else []
 
 
 CASES = comparisons()

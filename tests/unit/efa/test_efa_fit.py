@@ -68,7 +68,7 @@ def test_every_rotation_keeps_the_reproduced_correlations(rotation):
 
 @pytest.mark.parametrize(
     "criterion",
-    [c for name, c in CRITERIA.items() if name != "promax"],
+    [c for name, c in CRITERIA.items() if name not in ("promax", "cluster")],
     ids=lambda c: f"{c.name}-{c.oblique}",
 )
 def test_criterion_gradients_match_finite_differences(criterion):
@@ -319,3 +319,22 @@ def test_principal_axis_options_stop_early():
 def test_loading_heat_map_groups_items():
     ax = fit_efa(sample(), 3).plot()
     assert ax.get_images()[0].get_array().shape == (12, 3)
+
+
+def test_structures_of_groups_are_compared():
+    from recoverymetrics.efa import compare_structures
+
+    same = sample(1200).assign(region=np.tile(["EUR", "AFR", "AMR"], 400))
+    result = compare_structures(same, 3, group="region")
+    assert (result.tidy()["verdict"] == "equal").all()
+    assert len(result.tidy()) == 9
+    moved = same.copy()
+    rows = moved["region"] == "AFR"
+    moved.loc[rows, ["i00", "i04"]] = moved.loc[rows, ["i04", "i00"]].to_numpy()
+    broken = compare_structures(moved, 3, group="region")
+    assert set(broken.items().nsmallest(2, "estimate")["item"]) == {"i00", "i04"}
+    assert broken.glance()["congruence_min"].item() < 0.9
+    assert set(broken.tidy().columns) | set(broken.glance().columns) <= set(GLOSSARY)
+    assert broken.plot().get_images()[0].get_array().shape == (3, 3)
+    with pytest.raises(rm.DataError, match="two groups"):
+        compare_structures(same, 3, group=["a"] * 1200, items=list(population().columns))
