@@ -390,7 +390,7 @@ def _pairs(counts: FloatArray) -> FloatArray:
 
 
 def _alpha_influence(counts: FloatArray, categories: FloatArray, metric: Metric) -> FloatArray:
-    """Derivative of alpha in the weight of each unit, times n (the infinitesimal jackknife)."""
+    """Derivative of alpha in the weight of each unit, times n, centred (the infinitesimal jackknife)."""
     n, step = counts.shape[0], 1e-6
     pairs = _pairs(counts)
     coincidences, margin = pairs.sum(0), counts.sum(0)
@@ -400,7 +400,9 @@ def _alpha_influence(counts: FloatArray, categories: FloatArray, metric: Metric)
         distance = metric_distance(categories, metric, margins)
         return alpha_from_totals(coincidences + sign * step * pairs, margins, distance)[0]
 
-    return n * (at(1.0) - at(-1.0)) / (2 * step)
+    slope = n * (at(1.0) - at(-1.0)) / (2 * step)
+    centred: FloatArray = slope - slope.mean()
+    return centred
 
 
 def krippendorff_bootstrap(

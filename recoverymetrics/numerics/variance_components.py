@@ -131,7 +131,7 @@ def intraclass_correlations(ms: MeanSquares, *, level: float = 0.95) -> tuple[In
         _absolute_limits(ms, single[1], level),
         _f_limits(two_way, k, level),
     )
-    stepped = [tuple(spearman_brown(x, k) for x in pair) for pair in limits]
+    stepped = [tuple(_stepped_limit(x, k) for x in pair) for pair in limits]
     return tuple(
         Intraclass(form, estimate, low, high, f, df1, df2, float(stats.f.sf(f, df1, df2)))
         for form, estimate, (low, high), (f, df1, df2) in zip(
@@ -143,6 +143,11 @@ def intraclass_correlations(ms: MeanSquares, *, level: float = 0.95) -> tuple[In
 def spearman_brown(reliability: float, length: float) -> float:
     """Reliability of the mean of ``length`` parallel measurements."""
     return _ratio(length * reliability, 1 + (length - 1) * reliability)
+
+
+def _stepped_limit(limit: float, k: int) -> float:
+    """Spearman-Brown of a limit; minus infinity where it is below what ``k`` ratings can correlate."""
+    return float("-inf") if limit <= -1 / (k - 1) else spearman_brown(limit, k)
 
 
 def _ratio(a: float, b: float) -> float:

@@ -91,7 +91,7 @@ def estimate_reliability(
             parts.append(pd.DataFrame(rows).assign(scale=name))
             flags = [a and b for a, b in zip(flags, fit_flags, strict=True)]
             tables.append(item_table(m).assign(scale=name))
-            notes += _notes(name, m, fit_flags)
+            notes += _notes(name, m.label, tables[-1], fit_flags)
         if len(groups) > 1:
             tests += _equality(name, parts[-len(groups) :])
     for note in notes:
@@ -145,10 +145,10 @@ def _coefficients(
     return [*rows, fit.row], (fit.converged, fit.admissible)
 
 
-def _notes(scale: str, m: Moments, flags: tuple[bool, bool]) -> list[str]:
-    where = f"scale {scale!r}, group {m.label!r}"
+def _notes(scale: str, label: str, items: pd.DataFrame, flags: tuple[bool, bool]) -> list[str]:
+    where = f"scale {scale!r}, group {label!r}"
     notes = []
-    negative = [i for i, r in zip(m.items, item_table(m)["r_drop"], strict=True) if r < 0]
+    negative = items.loc[items["r_drop"] < 0, "item"].tolist()
     if negative:
         notes.append(
             f"{where}: {', '.join(negative)} correlate negatively with the sum of the others; reverse items "

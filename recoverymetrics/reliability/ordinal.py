@@ -210,7 +210,8 @@ def categorical_omega(
 
     A one-factor model is fitted to the polychoric correlations by diagonally weighted least squares; the covariances of
     the *category scores* that the factor accounts for are then computed from loadings and thresholds, so that the result
-    is the reliability of the sum score itself.
+    is the reliability of the sum score itself. The weights trust precise correlations more; where one factor fits badly this
+    can overstate the common part, so look at the fit of the factor first.
 
     Parameters
     ----------
