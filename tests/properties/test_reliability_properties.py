@@ -102,10 +102,10 @@ def test_influences_average_to_the_estimate(seed: int) -> None:
 
 
 @FEW
-@given(SEEDS, st.integers(3, 40), st.integers(2, 6))
+@given(SEEDS, st.integers(10, 40), st.integers(2, 6))
 def test_intraclass_correlations_are_ordered(seed: int, n: int, k: int) -> None:
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, 1)) * 2 + rng.normal(size=(n, k)) + rng.normal(size=(1, k)) * 0.5
+    x = rng.normal(size=(n, 1)) * 3 + rng.normal(size=(n, k)) + rng.normal(size=(1, k)) * 0.5
     found = {icc.form: icc for icc in intraclass_correlations(mean_squares(x))}
     for icc in found.values():
         assert icc.conf_low <= icc.estimate <= icc.conf_high
