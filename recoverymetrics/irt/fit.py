@@ -63,7 +63,7 @@ def fit_irt(
     weights: FloatArray | Sequence[float] | None = None,
     start: IRTResult | FloatArray | None = None,
     seed: Seed = None,
-    tolerance: float = 1e-8,
+    tolerance: float = 1e-7,
     max_iterations: int = 500,
 ) -> IRTResult:
     r"""Calibrate an item response model by marginal maximum likelihood.
@@ -99,7 +99,7 @@ def fit_irt(
     constrain : sequence of sets, optional
         Sets of ``"item.parameter"`` that share one value.
     quadrature : int, Quadrature or QuasiMonteCarlo, default 61
-        Nodes per dimension over [-6, 6]. With the default, two dimensions take 31, three 17, more take
+        Nodes per dimension over [-6, 6]. With the default, two dimensions take 25, three 17, more take
         quasi-random points.
     estimator : {"em", "qmcem"}, default "em"
         Fixed quadrature, or quasi-Monte Carlo nodes. Both are EM-gradient steps with quasi-Newton
@@ -117,7 +117,7 @@ def fit_irt(
         E-steps; ``IRTResult.refit`` also keeps the coded data.
     seed : int or Generator, optional
         Unused by deterministic estimators; accepted for symmetry.
-    tolerance : float, default 1e-8
+    tolerance : float, default 1e-7
         Stop when the log-likelihood can gain no more than this.
     max_iterations : int, default 500
         Most E-steps.
@@ -173,7 +173,7 @@ def calibrate(
     *,
     problem: Problem | None = None,
     start: IRTResult | FloatArray | None = None,
-    tolerance: float = 1e-8,
+    tolerance: float = 1e-7,
     max_iterations: int = 500,
     notes: tuple[str, ...] = (),
 ) -> IRTResult:

@@ -21,10 +21,12 @@ from recoverymetrics.irt.layout import Restrictions
 from recoverymetrics.irt.reliability import reliability_frame
 from recoverymetrics.irt.residuals import local_dependence_frame, person_fit_frame
 from recoverymetrics.irt.score_frames import raw_score_table, score_frame
-from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
+from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from recoverymetrics.irt.latent_regression import LatentRegression
 
 
 @dataclass(frozen=True, repr=False)
@@ -182,7 +184,7 @@ class IRTResult(AbstractResult):
         constrain: Collection[Collection[str]] | None = None,
         fixed: Mapping[str, float] | None = None,
         se: str | None = None,
-        tolerance: float = 1e-8,
+        tolerance: float = 1e-7,
         max_iterations: int = 500,
     ) -> IRTResult:
         """Fit the same data again with other restrictions, from these estimates.
@@ -278,6 +280,76 @@ class IRTResult(AbstractResult):
     def score_table(self) -> pd.DataFrame:
         """Summed score to theta (EAP), standard error and T score."""
         return raw_score_table(self.estimated)
+
+    def standardised_loadings(self, rotation: str | None = None) -> pd.DataFrame:
+        """Slopes as loadings of the latent responses, rotated for exploratory models.
+
+        Parameters
+        ----------
+        rotation : {"oblimin", "quartimin", "geomin", "varimax", "none"}, optional
+            By default oblimin for exploratory models and none for others.
+
+        Returns
+        -------
+        DataFrame
+            Items by factors (first group); factor correlations in ``attrs["factor_correlations"]``.
+        """
+        from recoverymetrics.irt.rotate import loading_frame
+
+        return loading_frame(self.estimated, rotation)
+
+    def simulate(
+        self, n: int | None = None, *, theta: npt.ArrayLike | None = None, seed: Seed = None
+    ) -> pd.DataFrame:
+        """Draw responses from the fitted model, in the original categories.
+
+        Parameters
+        ----------
+        n : int, optional
+            Persons per group; by default as many as were calibrated.
+        theta : array-like, optional
+            Latent values (first group) in place of draws.
+        seed : int or Generator, optional
+            Random numbers.
+        """
+        from recoverymetrics.irt.simulated import simulate_from
+
+        return simulate_from(self.estimated, n, theta, seed)
+
+    def q3_cutoff(self, *, n_draws: int = 100, quantile: float = 0.99, seed: Seed = None) -> pd.DataFrame:
+        """Parametric bootstrap of the largest Q3 minus the mean Q3 (Christensen, Makransky & Horton 2017).
+
+        Returns
+        -------
+        DataFrame
+            One row: cutoff (of ``adjusted`` in ``local_dependence("q3")``), largest observed, n_flagged, n_draws.
+        """
+        from recoverymetrics.irt.simulated import q3_cutoff
+
+        return q3_cutoff(self, n_draws, quantile, seed)
+
+    def latent_regression(self, covariates: IntoFrame) -> LatentRegression:
+        """Regress the latent variable on covariates of the calibration sample, item parameters held fixed.
+
+        Parameters
+        ----------
+        covariates : DataFrame
+            One row per calibrated person; text columns become indicators.
+
+        Returns
+        -------
+        LatentRegression
+            Coefficients with standard errors; ``plausible_values(n, seed)`` draws from the conditional posteriors.
+        """
+        from recoverymetrics.irt.latent_regression import fit_latent_regression
+
+        return fit_latent_regression(self.estimated, covariates)
+
+    def plausible_values(self, n: int = 5, *, seed: Seed = None) -> pd.DataFrame:
+        """Draws from each person's posterior (one factor): columns pv1, pv2, ...; input order."""
+        from recoverymetrics.irt.latent_regression import plausible_values
+
+        return plausible_values(self.estimated, n, seed)
 
     def compare_with(self, *others: IRTResult, method: str = "auto") -> pd.DataFrame:
         """Likelihood-ratio tests and information criteria beside other fits of the same data.

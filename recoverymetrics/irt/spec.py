@@ -126,7 +126,7 @@ def resolve_quadrature(
     """Turn a number of nodes into a rule that fits the number of dimensions.
 
     The default of 61 nodes per dimension is kept for one factor. Two dimensions (two factors, or a general and
-    a specific one) take 31, three take 17, and from four on quasi-random points take over. A number other
+    a specific one) take 25, three take 17, and from four on quasi-random points take over. A number other
     than 61 is used as given; objects are used as they are.
     """
     if isinstance(quadrature, Quadrature | QuasiMonteCarlo):
@@ -145,7 +145,7 @@ def resolve_quadrature(
                 f"{quadrature} nodes in {D} dimensions are {quadrature**D:.1e} nodes; use fewer, or estimator='qmcem'."
             )
         return Quadrature(quadrature)
-    return {2: Quadrature(31), 3: Quadrature(17)}.get(D, QuasiMonteCarlo())
+    return {2: Quadrature(25), 3: Quadrature(17)}.get(D, QuasiMonteCarlo())
 
 
 def make_nodes(rule: Quadrature | QuasiMonteCarlo, structure: Structure) -> tuple[Nodes, Nodes | None]:

@@ -69,9 +69,10 @@ class OneHot:
     def unfold(self, rows: slice, dtype: Any = np.float64) -> FloatArray:
         """One-hot matrix of some rows, shape (rows, width)."""
         codes = self.codes[rows]
-        person, item = np.nonzero(codes >= 0)
         Z = np.zeros((codes.shape[0], self.width), dtype=dtype)
-        Z[person, self.offsets[item] + codes[person, item]] = 1.0
+        place = codes + (self.offsets + self.width * np.arange(codes.shape[0])[:, None])
+        answered = codes >= 0
+        Z.ravel()[place.ravel() if answered.all() else place[answered]] = 1.0
         return Z
 
 

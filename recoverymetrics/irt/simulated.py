@@ -1,0 +1,85 @@
+"""Responses drawn from a fitted model, and cut-offs from refitting them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from recoverymetrics.irt.calibration import Estimated
+from recoverymetrics.irt.curves import latent_points
+from recoverymetrics.irt.persons import probabilities_by_item
+from recoverymetrics.irt.residuals import residual_correlations
+from recoverymetrics.irt.scoring import latent_moments
+from recoverymetrics.numerics.seeds import generator, spawn
+from recoverymetrics.typing import FloatArray, Seed
+
+if TYPE_CHECKING:
+    from recoverymetrics.irt.result import IRTResult
+
+
+def simulate_from(
+    est: Estimated, n: int | None = None, theta: npt.ArrayLike | None = None, seed: Seed = None
+) -> pd.DataFrame:
+    """Draw responses; with several groups the group column of the calibration comes first."""
+    rng = generator(seed)
+    if theta is not None:
+        return pd.DataFrame(_draw(est, 0, latent_points(est, theta), rng), columns=list(est.layout.items))
+    parts = []
+    for g, label in enumerate(est.layout.groups):
+        size = int((est.coded.group == g).sum()) if n is None else n
+        mean, cov = latent_moments(est.layout, est.extended, g)
+        values = mean + rng.standard_normal((size, mean.size)) @ np.linalg.cholesky(cov).T
+        frame = pd.DataFrame(_draw(est, g, values, rng), columns=list(est.layout.items))
+        if len(est.layout.groups) > 1:
+            frame.insert(0, est.calibration.spec.group or "group", label)
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _draw(est: Estimated, g: int, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
+    columns = []
+    for values, p in zip(
+        est.coded.categories, probabilities_by_item(est.layout, est.extended, g, theta), strict=True
+    ):
+        above = rng.random(theta.shape[0]) > np.cumsum(p, axis=0)[:-1]
+        columns.append(values[above.sum(axis=0)])
+    table = np.column_stack(columns)
+    return table.astype(int) if (table % 1 == 0).all() else table
+
+
+def q3_cutoff(fit: IRTResult, n_draws: int, quantile: float, seed: Seed) -> pd.DataFrame:
+    """Distribution of the largest adjusted Q3 when the model holds."""
+    from dataclasses import replace
+
+    from recoverymetrics.instrument.frame import read_items
+    from recoverymetrics.irt.fit import calibrate
+    from recoverymetrics.irt.responses import code_responses
+
+    est, largest = fit.estimated, []
+    spec = replace(est.calibration.spec, se=None)
+    many = len(est.layout.groups) > 1
+    for rng in spawn(seed, n_draws):
+        drawn = simulate_from(est, seed=rng)
+        record = read_items(drawn, group=drawn.columns[0] if many else None)
+        coded = code_responses(record, categories=est.coded.categories)
+        refit = calibrate(spec, coded, start=fit, tolerance=1e-5)
+        largest.append(_largest_adjusted(refit.estimated))
+    observed = _largest_adjusted(est)
+    cutoff = float(np.quantile(largest, quantile))
+    adjusted = fit.local_dependence("q3")["adjusted"]
+    return pd.DataFrame(
+        {
+            "cutoff": [cutoff],
+            "largest": observed,
+            "n_flagged": int((adjusted > cutoff).sum()),
+            "n_draws": n_draws,
+        }
+    )
+
+
+def _largest_adjusted(est: Estimated) -> float:
+    values = residual_correlations(est)[np.triu_indices(len(est.layout.items), 1)]
+    return float(np.nanmax(values) - np.nanmean(values))

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import recoverymetrics as rm
+from recoverymetrics.irt.rotate import rotate
+
+
+def regression_data(n: int = 3000) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(8)
+    covariates = pd.DataFrame({"age": rng.standard_normal(n), "site": rng.choice(["a", "b"], n)})
+    theta = 0.5 * covariates["age"] - 0.4 * (covariates["site"] == "b") + 0.8 * rng.standard_normal(n)
+    a, b = np.linspace(0.8, 2, 8), np.array([-1.0, 0.0, 1.0])
+    p = 1 / (1 + np.exp(-a[None, :, None] * (theta.to_numpy()[:, None, None] - b)))
+    X = pd.DataFrame((p > rng.random((n, 8, 1))).sum(axis=2), columns=[f"i{j}" for j in range(8)])
+    return X, covariates
+
+
+def test_latent_regression_recovers_coefficients_that_scores_shrink():
+    data, covariates = regression_data()
+    fit = rm.fit_irt(data, se=None)
+    table = fit.latent_regression(covariates).tidy().set_index("term")
+    scale = np.sqrt(0.25 + 0.4**2 * 0.25 + 0.64)
+    for term, truth in (("age", 0.5 / scale), ("site_b", -0.4 / scale)):
+        assert abs(table.loc[term, "estimate"] - truth) < 3.5 * table.loc[term, "std_error"]
+    shrunken = np.polyfit(covariates["age"], fit.scores()["estimate"], 1)[0]
+    assert shrunken < table.loc["age", "estimate"]
+
+
+def test_latent_regression_is_at_the_maximum_of_its_likelihood():
+    from recoverymetrics.irt.latent_regression import _posterior, node_likelihoods
+
+    data, covariates = regression_data(600)
+    fit = rm.fit_irt(data, se=None)
+    found = fit.latent_regression(covariates)
+    X = np.column_stack([np.ones(600), covariates["age"], covariates["site"] == "b"]).astype(float)
+    A = node_likelihoods(fit.estimated)
+
+    def loglik(x):
+        return _posterior(A, found.theta, X @ x[:3], x[3])[1].sum()
+
+    at = np.array([*found.coefficients, found.residual_variance])
+    h = 1e-3
+    H = np.empty((4, 4))
+    for i in range(4):
+        for j in range(4):
+            e, f = h * np.eye(4)[i], h * np.eye(4)[j]
+            H[i, j] = (loglik(at + e + f) - loglik(at + e - f) - loglik(at - e + f) + loglik(at - e - f)) / (
+                4 * h * h
+            )
+    np.testing.assert_allclose(found.covariance, np.linalg.inv(-H), rtol=2e-3, atol=1e-6)
+
+
+def test_plausible_values_have_the_latent_variance():
+    data, _ = regression_data()
+    fit = rm.fit_irt(data, se=None)
+    drawn = fit.plausible_values(4, seed=1)
+    assert drawn.shape == (3000, 4)
+    assert drawn.var().mean() == pytest.approx(1.0, abs=0.06)
+    pd.testing.assert_frame_equal(drawn, fit.plausible_values(4, seed=1))
+
+
+def test_latent_regression_refuses_what_it_cannot_use():
+    data, covariates = regression_data(300)
+    fit = rm.fit_irt(data, se=None)
+    with pytest.raises(rm.DataError, match="covariates has 10 rows"):
+        fit.latent_regression(covariates.head(10))
+    with pytest.raises(rm.DataError, match="missing values"):
+        fit.latent_regression(covariates.mask(covariates["age"] > 1))
+    with pytest.raises(rm.DataError, match="linearly dependent"):
+        fit.latent_regression(covariates.assign(twin=covariates["age"]))
+
+
+def test_simulated_responses_lead_back_to_the_parameters():
+    data, _ = regression_data()
+    fit = rm.fit_irt(data)
+    again = rm.fit_irt(fit.simulate(20_000, seed=3), se=None)
+    np.testing.assert_allclose(again.item_parameters["a"], fit.item_parameters["a"], atol=0.12)
+    assert set(np.unique(fit.simulate(50, seed=1))) <= set(np.unique(data))
+
+
+def test_q3_cutoff_flags_a_planted_pair():
+    data, _ = regression_data(1500)
+    rng = np.random.default_rng(3)
+    copied = rng.random(1500) < 0.5
+    data.loc[copied, "i1"] = data.loc[copied, "i0"]
+    row = rm.fit_irt(data, se=None).q3_cutoff(n_draws=8, seed=1).iloc[0]
+    assert row["largest"] > row["cutoff"] > 0
+    assert row["n_flagged"] >= 1
+
+
+def test_rotation_finds_a_planted_simple_structure():
+    simple = np.zeros((9, 3))
+    for d in range(3):
+        simple[3 * d : 3 * d + 3, d] = [0.7, 0.6, 0.5]
+    mixed = simple @ np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+    for name in ("oblimin", "geomin", "varimax"):
+        loadings, correlations = rotate(mixed, name)
+        np.testing.assert_allclose(
+            np.sort(np.abs(loadings).max(axis=1)), np.sort(simple.max(axis=1)), atol=0.02
+        )
+        np.testing.assert_allclose(correlations, np.eye(3), atol=0.03)
+
+
+def test_exploratory_loadings_separate_two_factors():
+    rng = np.random.default_rng(5)
+    theta = rng.multivariate_normal([0, 0], [[1, 0.3], [0.3, 1]], 1500)
+    z = np.repeat(1.6 * theta, 4, axis=1) + rng.logistic(size=(1500, 8))
+    data = pd.DataFrame((z[:, :, None] > [-1.0, 0.0, 1.0]).sum(axis=2), columns=[f"i{j}" for j in range(8)])
+    fit = rm.fit_irt(data, n_factors=2, se=None, quadrature=15)
+    loadings = np.abs(fit.standardised_loadings().to_numpy())
+    owner = loadings.argmax(axis=1)
+    assert len(set(owner[:4])) == len(set(owner[4:])) == 1
+    assert owner[0] != owner[7]
+    assert loadings.min(axis=1).max() < 0.12
+    with pytest.raises(rm.OptionError, match="unknown rotation"):
+        fit.standardised_loadings("procrustes")
+
+
+@pytest.mark.parametrize("kind", ["information", "categories", "expected", "wright"])
+def test_plots_draw(kind):
+    import matplotlib.pyplot as plt
+
+    data, _ = regression_data(300)
+    axes = rm.fit_irt(data, se=None).plot(kind)
+    assert axes.has_data()
+    plt.close("all")
