@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,15 @@ import pandas as pd
 from recoverymetrics.cfa.admissibility import inspect_estimates
 from recoverymetrics.cfa.baseline import fit_baseline
 from recoverymetrics.cfa.equality import check_equal
+from recoverymetrics.cfa.esem import (
+    Block,
+    BlockRotation,
+    find_blocks,
+    has_blocks,
+    rotated,
+    unrotated,
+    unrotated_start,
+)
 from recoverymetrics.cfa.estimate import Estimate, least_squares_weights, make_objective, minimise
 from recoverymetrics.cfa.expressions import ConstraintSet, compile_constraints, jacobian
 from recoverymetrics.cfa.inference import Curvature, curvature, parameter_covariance
@@ -31,7 +40,7 @@ from recoverymetrics.cfa.spec import EstimatorSpec, resolve_estimator
 from recoverymetrics.cfa.statistics import ModelTest, model_test
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import ParameterTable, Roles, find_roles
-from recoverymetrics.errors import EstimationWarning, OptionError
+from recoverymetrics.errors import EstimationWarning, ModelError, OptionError
 from recoverymetrics.instrument.frame import ItemData, read_items
 from recoverymetrics.numerics.em_threads import single_thread
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
@@ -64,6 +73,7 @@ def fit_cfa(
     meanstructure: bool | None = None,
     likelihood: str = "normal",
     information: str | None = None,
+    rotation: str | BlockRotation = "geomin",
     max_iter: int = 150,
 ) -> CFAResult:
     """Fit a confirmatory factor model, in one group or several.
@@ -103,6 +113,8 @@ def fit_cfa(
         Divisor n or n - 1 for covariances under maximum likelihood.
     information : {"expected", "observed"}, optional
         Information behind standard errors; by default expected, observed under FIML and MLR.
+    rotation : {"geomin", "oblimin"} or BlockRotation, default "geomin"
+        Oblique rotation of exploratory blocks, written ``efa("a")*F1 + efa("a")*F2 =~ x1 + x2 + ...``.
     max_iter : int, default 150
         Most iterations.
 
@@ -162,7 +174,8 @@ def fit_cfa(
     counts = np.bincount(sample.threshold_item, minlength=len(roles.observed))
     table = build_table(parsed, roles, sample.groups, [int(k) for k in counts], options)
     with single_thread():
-        return fit_table(table, sample, spec, max_iter=max_iter, model=model)
+        turn = BlockRotation(rotation) if isinstance(rotation, str) else rotation
+        return fit_table(table, sample, spec, max_iter=max_iter, model=model, rotation=turn)
 
 
 def fit_sem(data: IntoFrame, model: str, **options: Any) -> CFAResult:
@@ -245,6 +258,7 @@ def fit_table(
     max_iter: int = 150,
     model: str = "",
     start: FloatArray | None = None,
+    rotation: BlockRotation | None = None,
 ) -> CFAResult:
     """Fit a parameter table to sample statistics: the part of `fit_cfa` after parsing and reading."""
     table = _fill_exogenous(table, sample)
@@ -256,11 +270,15 @@ def fit_table(
         sample, loglik_h1 = fit_saturated(sample)
     if start is None:
         start = starting_values(table, sample.covariance, sample.mean, sample.tau)
-    _identify(table, layout, moments, start, constraints)
+    plan = _plan(table, layout, sample, start)
+    _identify(plan.table, plan.layout, moments, plan.start, constraints)
     weights = None if spec.discrepancy == "ML" else least_squares_weights(sample, spec, moments)
     effective = _effective(sample, spec)
     objective = make_objective(layout, effective, spec, moments, weights)
-    estimate = minimise(objective, start, sample.total, constraints, max_iter=max_iter)
+    if plan.blocks:
+        estimate = _fit_blocks(plan, table, layout, effective, spec, weights, constraints, rotation, max_iter)
+    else:
+        estimate = minimise(objective, start, sample.total, constraints, max_iter=max_iter)
     found = curvature(objective, estimate.theta, estimate.tangent, sample, spec, moments)
     divisor = sample.total if spec.discrepancy == "ML" and not spec.wishart else sample.total - len(sample.n)
     covariance = parameter_covariance(found, spec, divisor, layout.arrow)
@@ -294,6 +312,50 @@ def fit_table(
         warnings=(*sample.warnings, *reasons),
         model=model,
     )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is estimated: the table itself, or its unrotated form when it has exploratory blocks."""
+
+    table: ParameterTable
+    layout: RamLayout
+    start: FloatArray
+    blocks: list[Block]
+
+
+def _plan(table: ParameterTable, layout: RamLayout, sample: Sample, start: FloatArray) -> _Plan:
+    """Decide what is estimated first."""
+    if not has_blocks(table):
+        return _Plan(table, layout, start, [])
+    if table.constraints:
+        raise ModelError("constraints and defined parameters cannot be combined with exploratory blocks.")
+    blocks = find_blocks(table, sample.covariance)
+    plain = unrotated(table, blocks)
+    first = starting_values(plain, sample.covariance, sample.mean, sample.tau)
+    first = unrotated_start(plain, first, blocks, sample.covariance)
+    return _Plan(plain, build_layout(plain, sample.threshold_item), first, blocks)
+
+
+def _fit_blocks(
+    plan: _Plan,
+    table: ParameterTable,
+    layout: RamLayout,
+    effective: Sample,
+    spec: EstimatorSpec,
+    weights: FloatArray | None,
+    constraints: ConstraintSet,
+    rotation: BlockRotation | None,
+    max_iter: int,
+) -> Estimate:
+    """Estimate the unrotated form, then rotate."""
+    own = MomentMap(plan.layout, table.mean_structure)
+    plain = make_objective(plan.layout, effective, spec, own, weights)
+    found = minimise(plain, plan.start, effective.total, constraints, max_iter=max_iter)
+    theta, tangent = rotated(
+        table, layout, plan.layout, found.theta, plan.blocks, rotation or BlockRotation()
+    )
+    return Estimate(theta, replace(found.minimum, x=theta), tangent)
 
 
 def _effective(sample: Sample, spec: EstimatorSpec) -> Sample:

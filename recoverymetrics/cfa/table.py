@@ -319,7 +319,7 @@ def _add_covariances(rows: dict[Key, Row], roles: Roles, options: TableOptions, 
                 row.fix(0.0)
             if a in in_block and in_block.get(a) == in_block.get(b):
                 row.block = in_block[a]
-                row.fix(0.0)
+                row.release()
             _default(rows, row)
     for i, a in enumerate(roles.exogenous):
         for b in roles.exogenous[i + 1 :]:
