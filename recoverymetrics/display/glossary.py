@@ -541,4 +541,8 @@ GLOSSARY: dict[str, str] = {
     "epc_all": "expected parameter change with all variables standardised",
     "power": "probability of rejecting the null hypothesis",
     "noncentrality": "noncentrality under the alternative",
+    "effect_critical": "cut-off of the effect size in data without DIF",
+    "statistic_critical": "cut-off of the statistic in data without DIF",
+    "effect_critical_max": "cut-off of the largest effect over all items in data without DIF",
+    "beyond": "the observed effect exceeds its cut-off",
 }

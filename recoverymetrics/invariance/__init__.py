@@ -10,6 +10,7 @@ from recoverymetrics.invariance.dif import (
     Mimic,
     OrdinalLogistic,
     Sibtest,
+    detect_covariate_dif,
     detect_dif,
 )
 from recoverymetrics.invariance.ladder import InvarianceCriteria, InvarianceResult, check_invariance
@@ -29,5 +30,6 @@ __all__ = [
     "Sibtest",
     "align_groups",
     "check_invariance",
+    "detect_covariate_dif",
     "detect_dif",
 ]

@@ -1,5 +1,6 @@
 """Differential item functioning: which items work differently in which region, and what that does."""
 
+from recoverymetrics.invariance.dif.covariate import detect_covariate_dif
 from recoverymetrics.invariance.dif.detect import detect_dif
 from recoverymetrics.invariance.dif.result import DIFResult
 from recoverymetrics.invariance.dif.spec import (
@@ -21,5 +22,6 @@ __all__ = [
     "Mimic",
     "OrdinalLogistic",
     "Sibtest",
+    "detect_covariate_dif",
     "detect_dif",
 ]

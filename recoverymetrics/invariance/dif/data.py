@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recoverymetrics.errors import DataError, DataWarning
-from recoverymetrics.instrument.frame import read_items
+from recoverymetrics.instrument.frame import ItemData, read_items
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntArray, IntoFrame
 
 SMALL_GROUP = 100
@@ -90,21 +90,29 @@ def read_dif_data(
     record = read_items(data, items=items, group=group)
     if record.group is None:
         raise DataError("DIF compares groups: name the column with group='region', or give the labels.")
-    record.categories()
     sizes = {label: int(np.sum(record.group == label)) for label in record.groups}
     left_out = {label: size for label, size in sizes.items() if size < drop_groups_below}
     if left_out:
         record = record.take(~np.isin(record.group, list(left_out)))
     groups = _order_groups(record.groups, reference)
-    values = record.values
-    labels = () if record.group is None else record.group
-    _check_items(values, record.items)
-    lowest = np.nanmin(values, axis=0)
+    built = arrange(record, groups, scales)
+    notes = (
+        *_size_notes(sizes, left_out),
+        *_category_notes(record.values, record.items, built.group, groups),
+    )
+    return replace(built, notes=notes)
+
+
+def arrange(record: ItemData, groups: tuple[str, ...], scales: Mapping[str, Sequence[str]] | None) -> DIFData:
+    """Build the record from checked items; without group labels everybody is in the first group."""
+    record.categories()
+    _check_items(record.values, record.items)
+    lowest = np.nanmin(record.values, axis=0)
     position = {label: g for g, label in enumerate(groups)}
+    labels = [groups[0]] * record.n if record.group is None else record.group
     index = np.array([position[label] for label in labels], dtype=np.int64)
     scale_of, names = _assign_scales(record.items, scales)
-    notes = (*_size_notes(sizes, left_out), *_category_notes(values, record.items, index, groups))
-    return DIFData(values - lowest, record.items, index, groups, scale_of, names, lowest, notes)
+    return DIFData(record.values - lowest, record.items, index, groups, scale_of, names, lowest)
 
 
 def _order_groups(groups: tuple[str, ...], reference: str | None) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ def detect_dif(
     minimum = DEFAULT_MINIMUM[rule.effect] if rule.minimum is None else rule.minimum
 
     def run(anchors: BoolArray) -> Judgement:
-        sweep = _sweep(record, anchors, spec, rule, reference is not None)
+        sweep = run_sweep(record, anchors, spec, rule, reference is not None)
         return judge(sweep, rule, minimum, correction)
 
     purified = _purified(run, record, purify, min_anchors, max_rounds)
@@ -171,7 +171,8 @@ def _method_name(spec: Any) -> str:
     return next(name for name, kind in METHODS.items() if isinstance(spec, kind))
 
 
-def _sweep(data: DIFData, anchors: BoolArray, spec: Method, rule: FlagRule, to_reference: bool) -> Sweep:
+def run_sweep(data: DIFData, anchors: BoolArray, spec: Method, rule: FlagRule, to_reference: bool) -> Sweep:
+    """Run one pass of a method over all items, matched on the anchors."""
     if isinstance(spec, MantelHaenszel):
         return sweep_mantel_haenszel(data, anchors, spec, to_reference=to_reference)
     if isinstance(spec, Sibtest):

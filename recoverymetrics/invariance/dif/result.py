@@ -165,6 +165,12 @@ class DIFResult(AbstractResult):
             return person_impact(self.data, self._flags, freed=freed)
         return impact_table(self.data, self._flags, freed=freed)
 
+    def monte_carlo(self, **options: Any) -> pd.DataFrame:
+        """Cut-offs from simulated data without DIF; see ``dif.monte_carlo.monte_carlo_thresholds``."""
+        from recoverymetrics.invariance.dif.monte_carlo import monte_carlo_thresholds
+
+        return monte_carlo_thresholds(self, **options)
+
     def plot(self, kind: str = "effects", *, item: str | None = None, ax: Any = None) -> Any:
         """Draw effect sizes by item and group (``"effects"``) or expected item scores (``"curves"``)."""
         from recoverymetrics.invariance.dif.plots import plot_dif
