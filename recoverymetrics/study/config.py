@@ -104,12 +104,21 @@ class DecisionsSection(_Section):
     drop: dict[str, str] = Field(default_factory=dict)
 
 
+class ShortFormSection(_Section):
+    """``[short_form]``: a short form of the refined scale; none is made without a length."""
+
+    length: int | None = Field(default=None, ge=2)
+    holdout: float = Field(default=1 / 3, gt=0, lt=0.8)
+    include: list[str] = Field(default_factory=list)
+    exclude: list[str] = Field(default_factory=list)
+
+
 class StudyConfig(_Section):
     """A whole study file.
 
     Attributes
     ----------
-    study, responses, items, consensus, content, analysis, criteria, decisions
+    study, responses, items, consensus, content, analysis, criteria, short_form, decisions
         The sections of the file; ``criteria`` maps a rule's name to another threshold.
     truth : str or None
         A file with planted truth, for simulated studies: the report then says what was found.
@@ -122,6 +131,7 @@ class StudyConfig(_Section):
     content: ContentSection = ContentSection()
     analysis: AnalysisSection = AnalysisSection()
     criteria: dict[str, float] = Field(default_factory=dict)
+    short_form: ShortFormSection = ShortFormSection()
     decisions: DecisionsSection = DecisionsSection()
     truth: str | None = None
 

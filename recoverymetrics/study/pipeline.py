@@ -17,7 +17,7 @@ from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.display.result import plain
 from recoverymetrics.errors import RecoveryMetricsWarning
 from recoverymetrics.instrument import Scale
-from recoverymetrics.refine import Proposal
+from recoverymetrics.refine import Proposal, ShortForm
 from recoverymetrics.study.config import StudyConfig, read_config
 from recoverymetrics.study.inputs import Inputs, read_inputs
 from recoverymetrics.study.manifest import (
@@ -178,6 +178,11 @@ class StudyResult(AbstractResult):
     def scale(self) -> Scale:
         """The accepted scale with its lineage."""
         return self.revision.scale
+
+    @property
+    def short_form(self) -> ShortForm | None:
+        """The short form; None when the study asks for none."""
+        return self.revision.short_form
 
     @property
     def scoring(self) -> dict[str, pd.DataFrame]:

@@ -20,6 +20,7 @@ from recoverymetrics.study.sections.outcome import (
     planted_section,
     reproduction_section,
     scoring_section,
+    short_form_section,
 )
 from recoverymetrics.study.sections.structure import calibration_section, factors_section, screening_section
 
@@ -40,6 +41,7 @@ _BUILDERS = (
     dif_section,
     evidence_section,
     decisions_section,
+    short_form_section,
     scoring_section,
     planted_section,
     engines_section,

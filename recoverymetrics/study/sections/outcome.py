@@ -146,6 +146,46 @@ def decisions_section(result: StudyResult) -> Section:
     return Section("Proposal and decision", f"Analysis proposes, people decide. {words}", tuple(blocks))
 
 
+def short_form_section(result: StudyResult) -> Section | None:
+    """The short form, what it keeps, and how its scores behave in people it was not made on."""
+    form = result.short_form
+    if form is None:
+        return None
+    texts = (
+        result.inputs.bank.to_frame().set_index("item_id")["text"].to_dict()
+        if result.inputs.bank is not None
+        else {}
+    )
+    items = pd.DataFrame(
+        {
+            "item": list(form.items),
+            "dimension": [result.scale.factor_of(i) for i in form.items],
+            "text": [texts.get(i, "") for i in form.items],
+        }
+    )
+    lead = (
+        f"{len(form.items)} of {len(form.full_items)} items keep at least {form.objective:.0%} of the information of the refined scale, in every region and at "
+        f"every level looked at{'; no other selection of this length keeps more' if form.optimal else ''}."
+    )
+    blocks: list[Block] = [Table("Items of the short form", items)]
+    if form.uncovered:
+        blocks.insert(
+            0, Callout(f"Elements without an item in the short form: {', '.join(form.uncovered)}.", "warning")
+        )
+    elif len(form.coverage):
+        blocks.insert(
+            0,
+            Callout(
+                f"All {len(form.coverage)} elements that the refined scale measures are still measured.",
+                "good",
+            ),
+        )
+    if len(form.held_out):
+        note = "People who took no part in choosing the items. Correlations are corrected for the items that both forms share."
+        blocks.append(Table("Short and full scores in held-out people", form.held_out, (note,)))
+    return Section("A short form", lead, tuple(blocks))
+
+
 def scoring_section(result: StudyResult) -> Section:
     """Raw score to theta to T."""
     tables = [table.assign(dimension=name) for name, table in result.scoring.items()]

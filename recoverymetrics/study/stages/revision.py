@@ -12,13 +12,21 @@ import pandas as pd
 from recoverymetrics.cfa import fit_cfa
 from recoverymetrics.instrument import Responses, Scale
 from recoverymetrics.irt import fit_irt
-from recoverymetrics.refine import Criteria, EvidenceTable, Proposal, gather_evidence, propose_revision
+from recoverymetrics.refine import (
+    Criteria,
+    EvidenceTable,
+    Proposal,
+    ShortForm,
+    gather_evidence,
+    propose_revision,
+)
 from recoverymetrics.reliability import estimate_reliability
 from recoverymetrics.study.config import DecisionsSection, StudyConfig
 from recoverymetrics.study.inputs import Inputs
 from recoverymetrics.study.stages.calibration import CalibrationStage
 from recoverymetrics.study.stages.content import ContentStage
 from recoverymetrics.study.stages.groups import GroupsStage
+from recoverymetrics.study.stages.short import make_short_form
 from recoverymetrics.study.stages.structure import StructureStage, ordinal_options
 
 Q3_STAR_CUT = 0.20
@@ -43,6 +51,8 @@ class RevisionStage:
         Of the refined scale, by region.
     scoring : mapping dimension -> pandas.DataFrame
         Sum score -> theta, standard error, T score.
+    short_form : ShortForm or None
+        A short form of the refined scale, when the study asks for one.
     lost_elements : tuple of str
         Elements that had items before the revision and have none after it.
     """
@@ -53,6 +63,7 @@ class RevisionStage:
     cfa: Any
     reliability: Any
     scoring: Mapping[str, pd.DataFrame] = field(repr=False)
+    short_form: ShortForm | None = None
     lost_elements: tuple[str, ...] = ()
 
     def headline(self) -> dict[str, Any]:
@@ -63,6 +74,9 @@ class RevisionStage:
         numbers |= {
             f"refined.cfa.{c}": float(fit[c]) for c in ("chi2", "cfi", "rmsea", "srmr") if pd.notna(fit[c])
         }
+        if self.short_form is not None:
+            numbers["short_form.items"] = ", ".join(self.short_form.items)
+            numbers["refined.short_form.share"] = float(self.short_form.objective)
         for dimension, table in self.scoring.items():
             middle = table.iloc[len(table) // 2]
             numbers[f"scoring.{dimension}.theta_at_{int(middle['sum_score'])}"] = float(middle["estimate"])
@@ -92,8 +106,9 @@ def run_revision(
     scales = {d: list(items) for d, items in scale.factors.items()}
     reliability = estimate_reliability(inputs.responses if group else pooled, group=group, scales=scales)
     step("scoring tables")
+    short = make_short_form(inputs, content, scale, evidence.pairs, config)
     scoring = {d: scoring_table(pooled, items) for d, items in scale.factors.items()}
-    return RevisionStage(evidence, proposal, scale, cfa, reliability, scoring, _lost(content, scale))
+    return RevisionStage(evidence, proposal, scale, cfa, reliability, scoring, short, _lost(content, scale))
 
 
 def decide(proposal: Proposal, decisions: DecisionsSection) -> Scale:
