@@ -461,5 +461,190 @@ _ENTRIES = (
         "10.1177/0049124192021002004",
     ),
     Reference("mcneishwolf2023", "McNeish D, Wolf MG (2023). Psychol Methods 28:61-88", "10.1037/met0000425"),
+    Reference(
+        "drezner1990",
+        "Drezner Z, Wesolowsky GO (1990). J Stat Comput Simul 35:101-107",
+        "10.1080/00949659008811236",
+    ),
+    Reference(
+        "genz2004",
+        "Genz A (2004). Stat Comput 14:251-260",
+        "10.1023/B:STCO.0000035304.20635.31",
+    ),
+    Reference(
+        "olsson1979",
+        "Olsson U (1979). Psychometrika 44:443-460",
+        "10.1007/BF02296207",
+    ),
+    Reference(
+        "olsson1982",
+        "Olsson U, Drasgow F, Dorans NJ (1982). Psychometrika 47:337-347",
+        "10.1007/BF02294164",
+    ),
+    Reference(
+        "browne1984",
+        "Browne MW (1984). Br J Math Stat Psychol 37:62-83",
+        "10.1111/j.2044-8317.1984.tb00789.x",
+    ),
+    Reference(
+        "harmanjones1966",
+        "Harman HH, Jones WH (1966). Psychometrika 31:351-368",
+        "10.1007/BF02289468",
+    ),
+    Reference(
+        "joreskog1967",
+        "Joreskog KG (1967). Psychometrika 32:443-482",
+        "10.1007/BF02289658",
+    ),
+    Reference(
+        "joreskoggoldberger1972",
+        "Joreskog KG, Goldberger AS (1972). Psychometrika 37:243-260",
+        "10.1007/BF02306782",
+    ),
+    Reference(
+        "kaisercaffrey1965",
+        "Kaiser HF, Caffrey J (1965). Psychometrika 30:1-14",
+        "10.1007/BF02289743",
+    ),
+    Reference(
+        "kaiser1958",
+        "Kaiser HF (1958). Psychometrika 23:187-200",
+        "10.1007/BF02289233",
+    ),
+    Reference(
+        "kaiser1974",
+        "Kaiser HF (1974). Psychometrika 39:31-36",
+        "10.1007/BF02291575",
+    ),
+    Reference(
+        "hendrickson1964",
+        "Hendrickson AE, White PO (1964). Br J Stat Psychol 17:65-70",
+        "10.1111/j.2044-8317.1964.tb00244.x",
+    ),
+    Reference(
+        "crawfordferguson1970",
+        "Crawford CB, Ferguson GA (1970). Psychometrika 35:321-332",
+        "10.1007/BF02310792",
+    ),
+    Reference(
+        "clarksonjennrich1988",
+        "Clarkson DB, Jennrich RI (1988). Psychometrika 53:251-259",
+        "10.1007/BF02294136",
+    ),
+    Reference(
+        "bentler1977",
+        "Bentler PM (1977). Psychometrika 42:277-295",
+        "10.1007/BF02294054",
+    ),
+    Reference(
+        "kiers1994",
+        "Kiers HAL (1994). Psychometrika 59:567-579",
+        "10.1007/BF02294392",
+    ),
+    Reference(
+        "browne2001",
+        "Browne MW (2001). Multivariate Behav Res 36:111-150",
+        "10.1207/S15327906MBR3601_05",
+    ),
+    Reference(
+        "jennrich2001",
+        "Jennrich RI (2001). Psychometrika 66:289-306",
+        "10.1007/BF02294840",
+    ),
+    Reference(
+        "jennrich2002",
+        "Jennrich RI (2002). Psychometrika 67:7-19",
+        "10.1007/BF02294706",
+    ),
+    Reference(
+        "jennrich1973",
+        "Jennrich RI (1973). Psychometrika 38:593-604",
+        "10.1007/BF02291497",
+    ),
+    Reference(
+        "bernaardsjennrich2005",
+        "Bernaards CA, Jennrich RI (2005). Educ Psychol Meas 65:676-696",
+        "10.1177/0013164404272507",
+    ),
+    Reference(
+        "jennrichbentler2011",
+        "Jennrich RI, Bentler PM (2011). Psychometrika 76:537-549",
+        "10.1007/s11336-011-9218-4",
+    ),
+    Reference(
+        "schmidleiman1957",
+        "Schmid J, Leiman JM (1957). Psychometrika 22:53-61",
+        "10.1007/BF02289209",
+    ),
+    Reference(
+        "tenberge1999",
+        "ten Berge JMF, Krijnen WP, Wansbeek T, Shapiro A (1999). Linear Algebra Appl 289:311-318",
+        "10.1016/S0024-3795(97)10007-6",
+    ),
+    Reference(
+        "lorenzosevatenberge2006",
+        "Lorenzo-Seva U, ten Berge JMF (2006). Methodology 2:57-64",
+        "10.1027/1614-2241.2.2.57",
+    ),
+    Reference(
+        "steiger1990",
+        "Steiger JH (1990). Multivariate Behav Res 25:173-180",
+        "10.1207/s15327906mbr2502_4",
+    ),
+    Reference(
+        "horn1965",
+        "Horn JL (1965). Psychometrika 30:179-185",
+        "10.1007/BF02289447",
+    ),
+    Reference(
+        "velicer1976",
+        "Velicer WF (1976). Psychometrika 41:321-327",
+        "10.1007/BF02293557",
+    ),
+    Reference(
+        "braeken2017",
+        "Braeken J, van Assen MALM (2017). Psychol Methods 22:450-466",
+        "10.1037/met0000074",
+    ),
+    Reference(
+        "lorenzoseva2011",
+        "Lorenzo-Seva U, Timmerman ME, Kiers HAL (2011). Multivariate Behav Res 46:340-364",
+        "10.1080/00273171.2011.564527",
+    ),
+    Reference(
+        "ruscioroche2012",
+        "Ruscio J, Roche B (2012). Psychol Assess 24:282-292",
+        "10.1037/a0025697",
+    ),
+    Reference(
+        "revellerocklin1979",
+        "Revelle W, Rocklin T (1979). Multivariate Behav Res 14:403-414",
+        "10.1207/s15327906mbr1404_2",
+    ),
+    Reference(
+        "auerswaldmoshagen2019",
+        "Auerswald M, Moshagen M (2019). Psychol Methods 24:468-491",
+        "10.1037/met0000200",
+    ),
+    Reference(
+        "golinoepskamp2017",
+        "Golino HF, Epskamp S (2017). PLoS One 12:e0174035",
+        "10.1371/journal.pone.0174035",
+    ),
+    Reference(
+        "christensengolino2021",
+        "Christensen AP, Golino H (2021). Psych 3:479-500",
+        "10.3390/psych3030032",
+    ),
+    Reference(
+        "christensen2023",
+        "Christensen AP, Garrido LE, Golino H (2023). Multivariate Behav Res 58:1165-1182",
+        "10.1080/00273171.2023.2194606",
+    ),
+    Reference(
+        "ponslatapy2006",
+        "Pons P, Latapy M (2006). J Graph Algorithms Appl 10:191-218",
+        "10.7155/jgaa.00124",
+    ),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,14 +16,17 @@ from recoverymetrics.correlation.result import CorrelationResult, PolychoricResu
 from recoverymetrics.errors import DataError, EstimationWarning, OptionError
 from recoverymetrics.instrument import ItemData, read_items
 from recoverymetrics.numerics.covariance import (
+    correlation_acov,
     covariance_to_correlation,
-    likelihood_moments,
+    fiml_correlation_acov,
     pairwise_moments,
 )
+from recoverymetrics.numerics.normal_missing import em_normal
 from recoverymetrics.typing import FloatArray, GroupSpec, IntArray, IntoFrame
 
 Method = Literal["pearson", "spearman", "polychoric", "tetrachoric"]
 Missing = Literal["pairwise", "listwise", "fiml"]
+FIML_ERRORS_UP_TO = 30  # items; beyond, ask for acov to get standard errors of likelihood moments
 
 
 def polychoric(
@@ -176,7 +180,8 @@ def correlate(
         ``"fiml"``: maximum-likelihood means and covariances under missing at random (Pearson only).
     acov : bool, "adf" or "normal", default False
         Asymptotic covariance of the correlations: ``True`` means ``"adf"`` (distribution free) for Pearson and
-        Spearman, Muthen's (1984) for polychorics. Needs complete rows for continuous items.
+        Spearman, Muthen's (1984) for polychorics. Continuous items need ``missing="listwise"``, or ``"fiml"``,
+        where it comes from the observed-data likelihood.
     correct, smooth
         As in :func:`polychoric`.
 
@@ -224,28 +229,33 @@ def _continuous(
     for label, rows in _group_rows(kept):
         values = kept.values[rows]
         _check_variance(kept.items, values, label)
-        if kind and np.isnan(values).any():
-            raise OptionError("acov of continuous items needs complete rows; use missing='listwise'.")
+        if kind and missing == "pairwise" and np.isnan(values).any():
+            raise OptionError(
+                "acov of continuous items needs complete rows; use missing='listwise' or 'fiml'."
+            )
         ranked = rank_columns(values) if method == "spearman" else values
         moments = _fiml_group(label, ranked) if missing == "fiml" else _pearson_group(label, ranked)
-        groups.append(check_definite(_with_acov(moments, ranked, kind), smooth))
+        groups.append(check_definite(_with_acov(moments, ranked, kind, missing), smooth))
     return CorrelationResult(
         kept.items, tuple(groups), method, missing, int(np.isnan(full.values).sum()), full.n - kept.n,
         full.group is not None, _notes(kept, tuple(groups), ()), _pair_terms(kept.items) if kind else (),
     )  # fmt: skip
 
 
-def _with_acov(moments: GroupMoments, values: FloatArray, kind: bool | str) -> GroupMoments:
-    if not kind:
+def _with_acov(moments: GroupMoments, values: FloatArray, kind: bool | str, missing: str) -> GroupMoments:
+    """Add the asymptotic covariance; likelihood moments of few items get standard errors from it in any case."""
+    p = values.shape[1]
+    if missing == "fiml" and moments.means is not None and moments.covariance is not None:
+        if not kind and p > FIML_ERRORS_UP_TO:
+            return moments
+        acov = fiml_correlation_acov(values, moments.means, moments.covariance)
+    elif kind:
+        acov = correlation_acov(values, kind="adf" if kind == "adf" else "normal")
+    else:
         return moments
-    from dataclasses import replace
-
-    from recoverymetrics.numerics.covariance import correlation_acov
-
-    acov = correlation_acov(values, kind="adf" if kind == "adf" else "normal")
-    errors = np.zeros_like(moments.correlations)
-    errors[np.triu_indices_from(errors, 1)] = np.sqrt(np.diag(acov) / moments.n)
-    return replace(moments, acov=acov, std_errors=errors + errors.T)
+    errors = np.zeros((p, p))
+    errors[np.triu_indices(p, 1)] = np.sqrt(np.diag(acov) / moments.n)
+    return replace(moments, acov=acov if kind else None, std_errors=errors + errors.T)
 
 
 def _pearson_group(label: str, values: FloatArray) -> GroupMoments:
@@ -258,14 +268,14 @@ def _pearson_group(label: str, values: FloatArray) -> GroupMoments:
 
 
 def _fiml_group(label: str, values: FloatArray) -> GroupMoments:
-    found = likelihood_moments(values)
+    found = em_normal(values)
     seen = (~np.isnan(values)).astype(float)
-    pair_n = seen.T @ seen
-    correlation = covariance_to_correlation(found.covariance)
-    errors = (1.0 - correlation**2) / np.sqrt(np.maximum(pair_n - 1.0, 1.0))
+    p = values.shape[1]
+    errors = np.full((p, p), np.nan)
+    np.fill_diagonal(errors, 0.0)
     return GroupMoments(
-        label, len(values), correlation, pair_n, errors, means=found.mean, covariance=found.covariance,
-        converged=found.converged,
+        label, len(values), covariance_to_correlation(found.covariance), seen.T @ seen, errors, means=found.mean,
+        covariance=found.covariance, converged=found.converged,
     )  # fmt: skip
 
 

@@ -17,10 +17,12 @@ from recoverymetrics.efa.rotation import Rotation, rotate
 from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics.covariance import (
     correlation_acov,
-    likelihood_moments,
+    covariance_to_correlation,
+    fiml_correlation_acov,
     normal_correlation_acov,
     pairwise_moments,
 )
+from recoverymetrics.numerics.normal_missing import em_normal
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import FloatArray, Seed
 
@@ -202,6 +204,9 @@ def _correlation_gamma(source: FactorInput) -> FloatArray:
             return matrix[at:, at:]
     if source.data is not None and source.kind == "pearson" and not np.isnan(source.data.values).any():
         return correlation_acov(source.data.values, kind="adf")
+    if source.data is not None and source.kind == "fiml":
+        likely = em_normal(source.data.values)
+        return fiml_correlation_acov(source.data.values, likely.mean, likely.covariance)
     return normal_correlation_acov(source.matrix)
 
 
@@ -237,9 +242,7 @@ def bootstrap_errors(request: ErrorRequest, n_boot: int, seed: Seed) -> Errors:
 
         def correlations(rows: np.ndarray) -> FloatArray:
             if request.source.kind == "fiml":
-                covariance = likelihood_moments(values[rows]).covariance
-                scale = np.sqrt(np.diag(covariance))
-                return covariance / np.outer(scale, scale)
+                return covariance_to_correlation(em_normal(values[rows]).covariance)
             return pairwise_moments(values[rows]).correlation
 
     loadings, phis = [], []

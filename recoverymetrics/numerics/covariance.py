@@ -1,4 +1,4 @@
-"""Means, covariances and correlations of continuous data: complete, pairwise, or by maximum likelihood."""
+"""Covariances and correlations of continuous data, pairwise, and their asymptotic covariance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from recoverymetrics.typing import BoolArray, FloatArray, IntArray
+from recoverymetrics.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -30,31 +30,6 @@ class PairwiseMoments:
     covariance: FloatArray
     correlation: FloatArray
     n: FloatArray
-
-
-@dataclass(frozen=True)
-class LikelihoodMoments:
-    """Maximum-likelihood mean and covariance of a multivariate normal sample with missing values.
-
-    Attributes
-    ----------
-    mean : ndarray, shape (p,)
-        Means.
-    covariance : ndarray, shape (p, p)
-        Covariance (divided by ``n``).
-    loglik : float
-        Log-likelihood at the solution.
-    iterations : int
-        EM cycles.
-    converged : bool
-        The largest change of a standardised moment fell below the tolerance.
-    """
-
-    mean: FloatArray
-    covariance: FloatArray
-    loglik: float
-    iterations: int
-    converged: bool
 
 
 def pairwise_moments(values: FloatArray) -> PairwiseMoments:
@@ -93,100 +68,6 @@ def covariance_to_correlation(covariance: FloatArray) -> FloatArray:
     correlation = covariance / np.outer(scale, scale)
     np.fill_diagonal(correlation, 1.0)
     return correlation
-
-
-def missing_patterns(values: FloatArray) -> list[tuple[BoolArray, FloatArray]]:
-    """Split rows by what they miss: (observed mask, rows restricted to the observed columns) per pattern."""
-    seen = ~np.isnan(values)
-    patterns, member = np.unique(seen, axis=0, return_inverse=True)
-    member = member.ravel()
-    return [
-        (pattern, values[member == at][:, pattern]) for at, pattern in enumerate(patterns) if pattern.any()
-    ]
-
-
-def likelihood_moments(
-    values: FloatArray, *, tolerance: float = 1e-9, max_iterations: int = 2000
-) -> LikelihoodMoments:
-    """Maximum-likelihood mean and covariance under missing at random, by EM over missing patterns.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n, p)
-        NaN is missing; rows without any value do not count.
-    tolerance : float, default 1e-9
-        Largest change of a mean (in standard deviations) or covariance (as a correlation) in one cycle.
-    max_iterations : int, default 2000
-        Limit of cycles.
-
-    Returns
-    -------
-    LikelihoodMoments
-
-    Notes
-    -----
-    Each pattern enters through its sufficient statistics (count, mean, cross-products), so a cycle costs the
-    number of patterns, not the number of persons (Little & Rubin 2002, section 11.2).
-    """
-    patterns = [(seen, *_summaries(rows)) for seen, rows in missing_patterns(values)]
-    n = sum(count for _, count, _, _ in patterns)
-    mean = np.nanmean(values, axis=0)
-    covariance = np.diag(np.nanvar(values, axis=0))
-    converged = False
-    for iteration in range(1, max_iterations + 1):  # noqa: B007
-        total, products = _expectation(patterns, mean, covariance)
-        new_mean = total / n
-        new_covariance = products / n - np.outer(new_mean, new_mean)
-        scale = np.sqrt(np.diag(new_covariance))
-        change = max(
-            np.max(np.abs(new_mean - mean) / scale),
-            np.max(np.abs(new_covariance - covariance) / np.outer(scale, scale)),
-        )
-        mean, covariance = new_mean, 0.5 * (new_covariance + new_covariance.T)
-        if change < tolerance:
-            converged = True
-            break
-    return LikelihoodMoments(mean, covariance, _loglik(patterns, mean, covariance), iteration, converged)
-
-
-Pattern = tuple[BoolArray, int, FloatArray, FloatArray]
-
-
-def _summaries(rows: FloatArray) -> tuple[int, FloatArray, FloatArray]:
-    mean = rows.mean(axis=0)
-    centred = rows - mean
-    return rows.shape[0], mean, centred.T @ centred
-
-
-def _expectation(
-    patterns: list[Pattern], mean: FloatArray, covariance: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    p = mean.size
-    total, products = np.zeros(p), np.zeros((p, p))
-    for seen, count, centre, scatter in patterns:
-        fill = np.zeros((p, int(seen.sum())))  # regression of all variables on the observed ones
-        fill[seen] = np.eye(fill.shape[1])
-        unseen = ~seen
-        if unseen.any():
-            fill[unseen] = np.linalg.solve(covariance[np.ix_(seen, seen)], covariance[np.ix_(seen, unseen)]).T
-            rest = covariance[np.ix_(unseen, unseen)] - fill[unseen] @ covariance[np.ix_(seen, unseen)]
-            products[np.ix_(unseen, unseen)] += count * rest
-        expected = mean + fill @ (centre - mean[seen])
-        total += count * expected
-        products += count * np.outer(expected, expected) + fill @ scatter @ fill.T
-    return total, products
-
-
-def _loglik(patterns: list[Pattern], mean: FloatArray, covariance: FloatArray) -> float:
-    loglik = 0.0
-    for seen, count, centre, scatter in patterns:
-        block = covariance[np.ix_(seen, seen)]
-        gap = centre - mean[seen]
-        _, logdet = np.linalg.slogdet(block)
-        moment = scatter + count * np.outer(gap, gap)
-        quadratic = float(np.trace(np.linalg.solve(block, moment)))
-        loglik -= 0.5 * (count * (int(seen.sum()) * np.log(2 * np.pi) + logdet) + quadratic)
-    return loglik
 
 
 def correlation_acov(values: FloatArray, *, kind: Literal["adf", "normal"]) -> FloatArray:
@@ -267,3 +148,50 @@ def covariance_acov(
     i, j, k, m = first[:, None], second[:, None], first[None, :], second[None, :]
     s = covariance
     return s[i, k] * s[j, m] + s[i, m] * s[j, k]
+
+
+def fiml_correlation_acov(values: FloatArray, mean: FloatArray, covariance: FloatArray) -> FloatArray:
+    """``n`` times the asymptotic covariance of maximum-likelihood correlations under missing data.
+
+    Inverse of the cross-products of the casewise scores of means and covariances (observed-data likelihood), taken
+    to the correlations by the delta method; valid for normal variables missing at random.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, p)
+        NaN is missing.
+    mean : ndarray, shape (p,)
+        Maximum-likelihood means.
+    covariance : ndarray, shape (p, p)
+        Maximum-likelihood covariance.
+
+    Returns
+    -------
+    ndarray, shape (p (p - 1) / 2, p (p - 1) / 2)
+        Pairs in the order (2,1), (3,1), ..., (p,1), (3,2), ...
+    """
+    n, p = values.shape
+    first, second = np.triu_indices(p)
+    half = np.where(first == second, 0.5, 1.0)
+    scores = np.zeros((n, p + first.size))
+    patterns, member = np.unique(~np.isnan(values), axis=0, return_inverse=True)
+    for at, seen in enumerate(patterns):
+        rows = np.flatnonzero(member.ravel() == at)
+        inverse = np.zeros((p, p))
+        inverse[np.ix_(seen, seen)] = np.linalg.inv(covariance[np.ix_(seen, seen)])
+        pulled = np.where(seen, values[rows] - mean, 0.0) @ inverse
+        scores[rows, :p] = pulled
+        scores[rows, p:] = half * (pulled[:, first] * pulled[:, second] - inverse[first, second])
+    acov = n * np.linalg.inv(scores.T @ scores)[p:, p:]
+    scale = np.sqrt(np.diag(covariance))
+    slopes = np.zeros((p * (p - 1) // 2, first.size))
+    pair = np.flatnonzero(first != second)
+    i, j = first[pair], second[pair]
+    at_variance = np.cumsum(np.concatenate([[0], np.arange(p, 1, -1)]))  # where (i, i) stands
+    r = covariance[i, j] / (scale[i] * scale[j])
+    rows = np.arange(pair.size)
+    slopes[rows, pair] = 1.0 / (scale[i] * scale[j])
+    slopes[rows, at_variance[i]] = -0.5 * r / scale[i] ** 2
+    slopes[rows, at_variance[j]] = -0.5 * r / scale[j] ** 2
+    result: FloatArray = slopes @ acov @ slopes.T
+    return result

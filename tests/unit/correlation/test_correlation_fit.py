@@ -10,7 +10,6 @@ from recoverymetrics.display import GLOSSARY
 from recoverymetrics.numerics.covariance import (
     correlation_acov,
     covariance_acov,
-    likelihood_moments,
     normal_correlation_acov,
     pairwise_moments,
 )
@@ -112,22 +111,31 @@ def test_pearson_agrees_with_pandas():
     np.testing.assert_allclose(pairwise_moments(data.to_numpy()).covariance, data.cov(), atol=1e-12)
 
 
-def test_likelihood_moments_maximise_and_recover():
-    x = latent(4000)
-    complete = likelihood_moments(x)
-    np.testing.assert_allclose(complete.covariance, np.cov(x, rowvar=False, bias=True), atol=1e-9)
+def test_likelihood_correlations_correct_for_what_is_missing_at_random():
+    x = pd.DataFrame(latent(4000), columns=list("abcd"))
+    np.testing.assert_allclose(correlate(x, missing="fiml").covariance, x.cov(ddof=0), atol=1e-9)
     holed = x.copy()
-    holed[holed[:, 0] > 0.5, 1] = np.nan  # missing at random given the first column
-    found = likelihood_moments(holed)
+    holed.loc[holed["a"] > 0.5, "b"] = np.nan  # missing at random given the first column
+    found = correlate(holed, missing="fiml")
     assert found.converged
-    assert abs(found.mean[1] - x[:, 1].mean()) < 0.05
-    assert abs(np.nanmean(holed[:, 1])) > 0.15
-    nudged = found.covariance.copy()
-    nudged[0, 1] = nudged[1, 0] = found.covariance[0, 1] + 1e-3
-    from recoverymetrics.numerics.covariance import _loglik, _summaries, missing_patterns
+    assert abs(found.means.loc["b", "all"] - x["b"].mean()) < 0.05
+    assert abs(holed["b"].mean()) > 0.15
 
-    patterns = [(seen, *_summaries(rows)) for seen, rows in missing_patterns(holed)]
-    assert _loglik(patterns, found.mean, nudged) < found.loglik
+
+def test_errors_of_likelihood_correlations_are_their_spread():
+    def holed(seed):
+        x = latent(400, 3, seed=seed)
+        x[x[:, 0] > 0.3, 1] = np.nan
+        return pd.DataFrame(x, columns=list("abc"))
+
+    draws = [
+        correlate(holed(s), missing="fiml").correlations.to_numpy()[np.triu_indices(3, 1)] for s in range(300)
+    ]
+    errors = np.mean([correlate(holed(s), missing="fiml").tidy()["std_error"] for s in range(20)], axis=0)
+    np.testing.assert_allclose(np.std(draws, axis=0), errors, rtol=0.12)
+    complete = correlate(latent(5000, 3), missing="fiml", acov=True)
+    r = complete.correlations.to_numpy()[np.triu_indices(3, 1)]
+    np.testing.assert_allclose(np.diag(complete.acov), (1 - r**2) ** 2, rtol=0.06)
 
 
 def test_asymptotic_covariances_agree_under_normality():
