@@ -277,8 +277,8 @@ def unit_agreement(counts: FloatArray, weights: FloatArray) -> FloatArray:
 def _linearised(counts: FloatArray, w: FloatArray, pe: float, pe_unit: FloatArray) -> Agreement:
     """Coefficient and Gwet's variance: the influence of unit i is linear in its agreement and chance terms.
 
-    Units with a single rating count with influence ``-kappa`` (Gwet 2014), which makes the standard error a little too
-    large when there are many of them.
+    Units with a single rating count with influence ``-kappa`` (Gwet 2014), which makes the standard error a
+    little too large when there are many of them.
     """
     n = counts.shape[0]
     agreement = unit_agreement(counts, w)
@@ -497,8 +497,8 @@ def kendall_w(ratings: FloatArray) -> Concordance:
 def kendall_jackknife(ratings: FloatArray) -> float:
     """Standard error of Kendall's W over raters; NaN with fewer than three raters.
 
-    The mean rank correlation ``(m W - 1) / (m - 1)`` averages over pairs of raters, so it is what the jackknife is
-    applied to (resampling raters with replacement would pair raters with themselves).
+    The mean rank correlation ``(m W - 1) / (m - 1)`` averages over pairs of raters, so it is what the
+    jackknife is applied to (resampling raters with replacement would pair raters with themselves).
     """
     n, m = ratings.shape
     if m < 3:

@@ -185,7 +185,8 @@ class Components:
     targets, raters, error : float
         Variances; ``raters`` is 0 in the one-way model.
     covariance : ndarray, shape (3, 3)
-        Large-sample covariance of the three estimates (zero rows where a variance is fixed at or estimated as 0).
+        Large-sample covariance of the three estimates (zero rows where a variance is fixed at or estimated as
+        0).
     loglik : float
         Restricted log-likelihood.
     n, k : int

@@ -1,12 +1,6 @@
 """Reliability and agreement: alpha, omega, lambda, intraclass correlation, kappa, measurement error."""
 
-from recoverymetrics.reliability.agreement import (
-    cohen_kappa,
-    fleiss_kappa,
-    gwet_ac,
-    kendall_w,
-    krippendorff_alpha,
-)
+from recoverymetrics.reliability.agreement import gwet_ac, kendall_w, krippendorff_alpha
 from recoverymetrics.reliability.alpha import cronbach_alpha
 from recoverymetrics.reliability.change import reliable_change
 from recoverymetrics.reliability.compare import ReliabilityComparison, compare_reliability
@@ -22,6 +16,7 @@ from recoverymetrics.reliability.guttman import guttman_lambdas, split_half
 from recoverymetrics.reliability.hierarchical import hierarchical_omega
 from recoverymetrics.reliability.htmt import heterotrait_monotrait
 from recoverymetrics.reliability.icc import intraclass_correlation
+from recoverymetrics.reliability.kappa import cohen_kappa, fleiss_kappa
 from recoverymetrics.reliability.measurement_error import limits_of_agreement, measurement_error
 from recoverymetrics.reliability.model_based import model_reliability
 from recoverymetrics.reliability.omega import mcdonald_omega

@@ -51,8 +51,8 @@ def cronbach_alpha(
 ) -> CoefficientResult:
     """Coefficient alpha with its interval and the item table.
 
-    Alpha is a lower bound of the reliability of the sum score when errors are uncorrelated, and equals it when
-    all items load equally. Items must be keyed in one direction; nothing is reversed here.
+    Alpha is a lower bound of the reliability of the sum score when errors are uncorrelated, and equals it
+    when all items load equally. Items must be keyed in one direction; nothing is reversed here.
 
     Parameters
     ----------
@@ -67,7 +67,8 @@ def cronbach_alpha(
     interval : {"feldt", "duhachek", "robust", "bootstrap"} or Bootstrap, default "feldt"
         ``"feldt"``: F theory; ``"duhachek"``: normal theory; ``"robust"``: distribution-free; the bootstrap
         takes its options from a ``Bootstrap`` object (1,000 draws, percentile, by default). The column
-        ``std_error`` is distribution-free for ``"robust"``, of the draws for the bootstrap, else normal theory.
+        ``std_error`` is distribution-free for ``"robust"``, of the draws for the bootstrap, else normal
+        theory.
     standardized : bool, default False
         Alpha of the correlation matrix: the reliability of the sum of standardised items.
     level : float, default 0.95
@@ -167,8 +168,8 @@ def alpha_draws(
 ) -> FloatArray:
     """Bootstrap replications of alpha, shape (n_draws,).
 
-    With complete data raw alpha needs only the weighted sums of each item, of the sum score squared and of the
-    sum of squares, not the whole covariance matrix.
+    With complete data raw alpha needs only the weighted sums of each item, of the sum score squared and of
+    the sum of squares, not the whole covariance matrix.
     """
     if standardized or not m.complete:
         S = m.resample_covariances(n_draws, rng)

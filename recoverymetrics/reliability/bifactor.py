@@ -31,8 +31,8 @@ class BifactorIndices:
     construct_h : ndarray, shape (k + 1,)
         H of the general and the specific factors (Hancock & Mueller 2001), the latter over their own items.
     subscale_total, subscale_general, subscale_specific : ndarray, shape (k,)
-        For the sum of a specific factor's items: share explained by general and own specific factor together, by the
-        general, by the specific factor (omega hierarchical of the subscale).
+        For the sum of a specific factor's items: share explained by general and own specific factor together,
+        by the general, by the specific factor (omega hierarchical of the subscale).
     specific_of_total : float
         Share of the variance of the whole sum that items' own specific factors explain.
     members : ndarray of int, shape (p,)

@@ -63,18 +63,18 @@ def reliable_change(
     reliability : float
         Reliability of the score, 0 to 1 (test-retest, or omega).
     sd : float, optional
-        Standard deviation that belongs to ``reliability``, of a norm group; by default of the scores before, over all
-        persons. ``hageman_arrindell`` uses the standard deviations of both occasions.
+        Standard deviation that belongs to ``reliability``, of a norm group; by default of the scores before,
+        over all persons. ``hageman_arrindell`` uses the standard deviations of both occasions.
     group : str or array-like, optional
         Group of each person, for counting; the constants are those of all persons.
     method : {"jacobson_truax", "speer", "edwards_nunnally", "hageman_arrindell"}, default "jacobson_truax"
-        Formula. Speer and Edwards-Nunnally correct the first score for regression to the mean; Hageman-Arrindell corrects
-        the change.
+        Formula. Speer and Edwards-Nunnally correct the first score for regression to the mean;
+        Hageman-Arrindell corrects the change.
     higher_is_better : bool, default True
         Whether a higher score is an improvement.
     level : float, default 0.95
-        A change is reliable when zero is outside the interval of this level. Edwards and Nunnally took 2 for the quantile
-        (level 0.9545), Hageman and Arrindell 1.65 (level 0.90).
+        A change is reliable when zero is outside the interval of this level. Edwards and Nunnally took 2 for
+        the quantile (level 0.9545), Hageman and Arrindell 1.65 (level 0.90).
 
     Returns
     -------
@@ -85,8 +85,8 @@ def reliable_change(
     Raises
     ------
     DataError
-        Unknown columns, reliability outside 0 to 1, fewer than three complete persons, or differences that are not
-        reliable at all (``hageman_arrindell``).
+        Unknown columns, reliability outside 0 to 1, fewer than three complete persons, or differences that
+        are not reliable at all (``hageman_arrindell``).
 
     Examples
     --------

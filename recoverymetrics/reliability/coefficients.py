@@ -1,7 +1,7 @@
 """Coefficients that are closed functions of the covariance matrix, and their derivatives.
 
-Every function takes covariances (or correlations) of shape ``(..., p, p)``, so a stack of bootstrap draws goes
-through at once.
+Every function takes covariances (or correlations) of shape ``(..., p, p)``, so a stack of bootstrap draws
+goes through at once.
 """
 
 from __future__ import annotations

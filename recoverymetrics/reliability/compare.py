@@ -32,8 +32,9 @@ class ReliabilityComparison(AbstractResult):
     omnibus : pandas.DataFrame
         ``scale term method statistic df p_value``: all groups at once.
     pairs : pandas.DataFrame
-        ``scale term group group_2 estimate std_error conf_low conf_high statistic p_value p_adjusted``: second minus first,
-        and for alpha ``ratio ratio_conf_low ratio_conf_high``, Feldt's ratio of the shares of error.
+        ``scale term group group_2 estimate std_error conf_low conf_high statistic p_value p_adjusted``:
+        second minus first, and for alpha ``ratio ratio_conf_low ratio_conf_high``, Feldt's ratio of the
+        shares of error.
     level : float
         Confidence level.
     adjust : str
@@ -80,9 +81,9 @@ def compare_reliability(
 ) -> ReliabilityComparison:
     """Test whether independent groups have the same reliability, and estimate the differences.
 
-    Alpha is compared by the tests of Hakstian & Whalen (1976; all groups) and Feldt (1969; pairs), which assume normal items
-    of equal covariances. Every coefficient with standard errors, alpha too, is also compared by Wald tests of
-    ``log(1 - reliability)``, whose assumptions are those of its standard errors.
+    Alpha is compared by the tests of Hakstian & Whalen (1976; all groups) and Feldt (1969; pairs), which
+    assume normal items of equal covariances. Every coefficient with standard errors, alpha too, is also
+    compared by Wald tests of ``log(1 - reliability)``, whose assumptions are those of its standard errors.
 
     Parameters
     ----------
@@ -91,7 +92,8 @@ def compare_reliability(
     adjust : {"holm", "bh", "none"}, default "holm"
         Correction of the p values of the pairs, within scale and coefficient.
     level : float, default 0.95
-        Confidence level. Intervals of differences are those of Zou (2007): limits of the two reliabilities are combined.
+        Confidence level. Intervals of differences are those of Zou (2007): limits of the two reliabilities
+        are combined.
 
     Returns
     -------

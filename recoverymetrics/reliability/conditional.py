@@ -40,7 +40,8 @@ def conditional_error(
     Parameters
     ----------
     data : Responses, DataFrame, mapping or 2-D array
-        One row per person, items keyed in one direction. Persons with missing responses are left out and counted.
+        One row per person, items keyed in one direction. Persons with missing responses are left out and
+        counted.
     items : sequence of str, optional
         Item columns; by default all but ``group``.
     group : str or array-like, optional
@@ -55,8 +56,9 @@ def conditional_error(
     Returns
     -------
     ConditionalError
-        ``tidy()``: ``group score estimate conf_low conf_high n``. For 0/1 items the error is largest in the middle and zero
-        at the ends; the sum of squares over persons of ``"generalizability"`` reproduces alpha.
+        ``tidy()``: ``group score estimate conf_low conf_high n``. For 0/1 items the error is largest in the
+        middle and zero at the ends; the sum of squares over persons of ``"generalizability"`` reproduces
+        alpha.
 
     Raises
     ------

@@ -140,7 +140,8 @@ class ReliableChange(AbstractResult):
     method : str
         Formula.
     persons : pandas.DataFrame
-        ``group before after change estimate std_error conf_low conf_high statistic verdict``, one row per person.
+        ``group before after change estimate std_error conf_low conf_high statistic verdict``, one row per
+        person.
     constants : pandas.DataFrame
         ``group reliability sd sem sem_difference threshold n``: what was used.
     level : float

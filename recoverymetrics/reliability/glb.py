@@ -38,11 +38,13 @@ class LowerBound:
 
 
 def greatest_lower_bound(S: FloatArray) -> LowerBound:
-    """Greatest lower bound of the reliability of the sum (Jackson & Agunwamba 1977; Woodhouse & Jackson 1977).
+    """Greatest lower bound of the reliability of the sum (Jackson & Agunwamba 1977; Woodhouse & Jackson
+    1977).
 
-    Maximises ``sum(d)`` subject to ``S - diag(d)`` and ``d`` not negative, by Newton steps on
-    ``sum(d) + mu (log det(S - diag(d)) + sum(log d))`` for decreasing ``mu``. The Hessian is the elementwise square of
-    an inverse, so each step costs one small inversion. The dual solution ``mu (S - diag(d))^-1`` bounds the optimum.
+    Maximises ``sum(d)`` subject to ``S - diag(d)`` and ``d`` not negative, by Newton steps on ``sum(d) + mu
+    (log det(S - diag(d)) + sum(log d))`` for decreasing ``mu``. The Hessian is the elementwise square of an
+    inverse, so each step costs one small inversion. The dual solution ``mu (S - diag(d))^-1`` bounds the
+    optimum.
 
     Parameters
     ----------

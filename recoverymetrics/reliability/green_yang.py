@@ -19,8 +19,8 @@ def sum_covariances(tau: FloatArray, r: FloatArray) -> FloatArray:
     tau : ndarray, shape (p, t)
         Thresholds; infinite where an item has fewer.
     r : ndarray, shape (p, p)
-        Correlations of the latent responses; the diagonal is used as given (1 for an item with itself, less for two
-        parallel copies of it).
+        Correlations of the latent responses; the diagonal is used as given (1 for an item with itself, less
+        for two parallel copies of it).
 
     Returns
     -------

@@ -38,7 +38,8 @@ def guttman_lambdas(
     level: float = 0.95,
     seed: Seed = 0,
 ) -> CoefficientResult:
-    """Lower bounds of the reliability: Guttman's lambda 1 to 6, ten Berge and Zegers' mu, the greatest lower bound.
+    """Lower bounds of the reliability: Guttman's lambda 1 to 6, ten Berge and Zegers' mu, the greatest lower
+    bound.
 
     Parameters
     ----------
@@ -60,8 +61,9 @@ def guttman_lambdas(
     Returns
     -------
     CoefficientResult
-        ``glance()`` reports lambda 2; ``tidy()`` one row per group and bound (``lambda1`` ... ``lambda6``, ``mu2``,
-        ``mu3``, ``glb``). Lambda 4 and the greatest lower bound capitalise on chance in small samples.
+        ``glance()`` reports lambda 2; ``tidy()`` one row per group and bound (``lambda1`` ... ``lambda6``,
+        ``mu2``, ``mu3``, ``glb``). Lambda 4 and the greatest lower bound capitalise on chance in small
+        samples.
 
     Raises
     ------
@@ -169,9 +171,9 @@ def split_half(
 ) -> CoefficientResult:
     """Split-half reliability: mean, best and worst over all splits, or one given split.
 
-    Guttman's coefficient ``4 cov(A, B) / V`` is used throughout, which needs no equal variances of the halves; the
-    mean over all splits of an even number of items is alpha. The stepped-up correlation (Spearman-Brown) is listed
-    beside it.
+    Guttman's coefficient ``4 cov(A, B) / V`` is used throughout, which needs no equal variances of the
+    halves; the mean over all splits of an even number of items is alpha. The stepped-up correlation
+    (Spearman-Brown) is listed beside it.
 
     Parameters
     ----------
@@ -190,16 +192,17 @@ def split_half(
     n_splits : int, default 10000
         Random splits when there are more than 200,000 (from 21 items on).
     level : float, default 0.95
-        The middle share of the splits that ``conf_low`` and ``conf_high`` of ``split_half_mean`` enclose: variation
-        over splits, not over samples. For a given split the limits are a confidence interval.
+        The middle share of the splits that ``conf_low`` and ``conf_high`` of ``split_half_mean`` enclose:
+        variation over splits, not over samples. For a given split the limits are a confidence interval.
     seed : int, Generator or None, default 0
         For random splits.
 
     Returns
     -------
     CoefficientResult
-        ``tidy()``: ``split_half_mean``, ``split_half_best``, ``split_half_worst``, ``spearman_brown_mean`` per group,
-        or ``split_half`` and ``spearman_brown`` for a given split. ``items``: which half each item is in.
+        ``tidy()``: ``split_half_mean``, ``split_half_best``, ``split_half_worst``, ``spearman_brown_mean``
+        per group, or ``split_half`` and ``spearman_brown`` for a given split. ``items``: which half each item
+        is in.
 
     Raises
     ------

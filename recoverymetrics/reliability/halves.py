@@ -39,7 +39,8 @@ class Halves:
 
 
 def split_halves(S: FloatArray, *, n_splits: int, rng: np.random.Generator) -> Halves:
-    """Evaluate all splits into halves of (nearly) equal size, or ``n_splits`` random ones when there are too many.
+    """Evaluate all splits into halves of (nearly) equal size, or ``n_splits`` random ones when there are too
+    many.
 
     With an odd number of items each split has sizes (p-1)/2 and (p+1)/2, and all of them count.
     """
@@ -89,8 +90,8 @@ def _evaluate(S: FloatArray, signs: FloatArray) -> tuple[FloatArray, FloatArray]
 def best_split(S: FloatArray, *, rng: np.random.Generator, starts: int = 200) -> tuple[float, BoolArray]:
     """Guttman's lambda 4: the largest split-half reliability over splits of any sizes.
 
-    All splits up to 16 items; beyond that the steepest moves of one or two items from random starts, so that the value is
-    a lower bound of lambda 4.
+    All splits up to 16 items; beyond that the steepest moves of one or two items from random starts, so that
+    the value is a lower bound of lambda 4.
 
     Returns
     -------

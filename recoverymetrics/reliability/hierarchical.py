@@ -65,11 +65,11 @@ def hierarchical_omega(
     extraction, rotation : str
         As in ``fit_efa``.
     flip : bool, default False
-        Reverse items with a negative general loading before sums are formed, as psych does. By default items are taken as
-        keyed and such items are reported.
+        Reverse items with a negative general loading before sums are formed, as psych does. By default items
+        are taken as keyed and such items are reported.
     interval : Bootstrap, optional
-        Bootstrap over persons, with the factor analysis repeated in each draw (``Bootstrap(n_draws=200)`` takes seconds).
-        By default there are no intervals: ``conf_low`` and ``conf_high`` are NaN.
+        Bootstrap over persons, with the factor analysis repeated in each draw (``Bootstrap(n_draws=200)``
+        takes seconds). By default there are no intervals: ``conf_low`` and ``conf_high`` are NaN.
     level : float, default 0.95
         Confidence level.
 
@@ -77,8 +77,9 @@ def hierarchical_omega(
     -------
     CoefficientResult
         ``glance()`` reports omega hierarchical; ``tidy()`` one row per group and index, the subscales' as
-        ``omega_subscale`` (total), ``omega_subscale_general`` and ``omega_subscale_specific`` with the column ``factor``;
-        ``items`` the loadings with ``uniqueness``. Coefficients are for sums of standardised items.
+        ``omega_subscale`` (total), ``omega_subscale_general`` and ``omega_subscale_specific`` with the column
+        ``factor``; ``items`` the loadings with ``uniqueness``. Coefficients are for sums of standardised
+        items.
 
     Raises
     ------

@@ -42,14 +42,15 @@ def heterotrait_monotrait(
     group : str or array-like, optional
         One analysis per group.
     method : {"htmt", "htmt2"}, default "htmt2"
-        Arithmetic means (Henseler, Ringle & Sarstedt 2015; assumes equal loadings) or geometric means (Roemer, Schuberth &
-        Henseler 2021) of absolute correlations.
+        Arithmetic means (Henseler, Ringle & Sarstedt 2015; assumes equal loadings) or geometric means
+        (Roemer, Schuberth & Henseler 2021) of absolute correlations.
     correlation : {"pearson", "polychoric"}, default "pearson"
         Kind of correlation.
     missing : {"pairwise", "listwise"}, default "pairwise"
         Treatment of missing responses.
     level : float, default 0.95
-        Confidence level; Pearson: distribution-free delta method, polychoric: from their asymptotic covariance.
+        Confidence level; Pearson: distribution-free delta method, polychoric: from their asymptotic
+        covariance.
 
     Returns
     -------

@@ -50,7 +50,8 @@ def intraclass_correlation(
     Parameters
     ----------
     data : DataFrame, mapping or 2-D array
-        Wide: one row per target (person), one column per rater or occasion. Or long: ``unit``, ``rater``, ``rating``.
+        Wide: one row per target (person), one column per rater or occasion. Or long: ``unit``, ``rater``,
+        ``rating``.
     items : sequence of str, optional
         Columns of the raters in a wide table; by default all but ``group``.
     group : str or array-like, optional
@@ -58,19 +59,20 @@ def intraclass_correlation(
     unit, rater, rating : str, optional
         Columns of a long table.
     form : {"ICC1", "ICC2", "ICC3", "ICC1k", "ICC2k", "ICC3k"}, default "ICC2"
-        The one that ``glance`` reports. Test-retest of one measurement: ICC2 (agreement) or ICC3 (consistency).
+        The one that ``glance`` reports. Test-retest of one measurement: ICC2 (agreement) or ICC3
+        (consistency).
     missing : {"reml", "listwise"}, default "reml"
-        With missing ratings: variance components by restricted maximum likelihood from all ratings, or complete
-        targets only. Without missing ratings the mean squares are used either way.
+        With missing ratings: variance components by restricted maximum likelihood from all ratings, or
+        complete targets only. Without missing ratings the mean squares are used either way.
     level : float, default 0.95
         Confidence level.
 
     Returns
     -------
     CoefficientResult
-        ``tidy()``: one row per group and form, with F test (``statistic df df2 p_value``). ``items``: the variance
-        components. With missing ratings the limits come from the delta method and there is no F test; ``k`` is the
-        harmonic mean of the ratings per target.
+        ``tidy()``: one row per group and form, with F test (``statistic df df2 p_value``). ``items``: the
+        variance components. With missing ratings the limits come from the delta method and there is no F
+        test; ``k`` is the harmonic mean of the ratings per target.
 
     Raises
     ------

@@ -32,8 +32,8 @@ def measurement_error(
     Parameters
     ----------
     data : DataFrame, mapping or 2-D array
-        One row per person. Without ``reliability``: one column per occasion (or rater) of the same score. With it:
-        one column, the score.
+        One row per person. Without ``reliability``: one column per occasion (or rater) of the same score.
+        With it: one column, the score.
     items : sequence of str, optional
         The columns; by default all but ``group``.
     group : str or array-like, optional
@@ -46,14 +46,16 @@ def measurement_error(
     Returns
     -------
     MeasurementError
-        ``tidy()`` has one row per group and term: ``bias`` (last minus first occasion, for two), ``sem_consistency``
-        (without systematic differences), ``sem_agreement`` (with them), ``sdc_consistency``, ``sdc_agreement`` (of one
-        person), ``sdc_group`` (of the group's mean). Persons with missing scores are left out and counted.
+        ``tidy()`` has one row per group and term: ``bias`` (last minus first occasion, for two),
+        ``sem_consistency`` (without systematic differences), ``sem_agreement`` (with them),
+        ``sdc_consistency``, ``sdc_agreement`` (of one person), ``sdc_group`` (of the group's mean). Persons
+        with missing scores are left out and counted.
 
     Raises
     ------
     DataError
-        Fewer than two persons; one occasion without ``reliability``; several with it; reliability outside 0 to 1.
+        Fewer than two persons; one occasion without ``reliability``; several with it; reliability outside 0
+        to 1.
 
     Examples
     --------
@@ -175,9 +177,9 @@ def limits_of_agreement(
     first, second : str
         Columns of the two measurements.
     unit : str, optional
-        Person of each row, when persons were measured repeatedly with both methods; the variance then has a part
-        between and a part within persons (Bland & Altman 2007), and the limits' confidence limits come from MOVER
-        (Zou 2013).
+        Person of each row, when persons were measured repeatedly with both methods; the variance then has a
+        part between and a part within persons (Bland & Altman 2007), and the limits' confidence limits come
+        from MOVER (Zou 2013).
     level : float, default 0.95
         Share of differences between the limits.
     confidence : float, default 0.95
@@ -186,8 +188,8 @@ def limits_of_agreement(
     Returns
     -------
     LimitsOfAgreement
-        ``tidy()`` rows ``bias``, ``loa_low``, ``loa_high``; ``plot()`` the Bland-Altman plot. Differences are second
-        minus first.
+        ``tidy()`` rows ``bias``, ``loa_low``, ``loa_high``; ``plot()`` the Bland-Altman plot. Differences are
+        second minus first.
 
     Raises
     ------

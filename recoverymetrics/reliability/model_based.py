@@ -26,8 +26,8 @@ class Measurement:
     loadings : ndarray, shape (p, m)
         Loadings of the items.
     effects : ndarray, shape (m, m)
-        Total effects of the factors' disturbances on the factors, ``(I - B)^-1``; the identity without regressions among
-        factors.
+        Total effects of the factors' disturbances on the factors, ``(I - B)^-1``; the identity without
+        regressions among factors.
     phi : ndarray, shape (m, m)
         Covariances of the factors' disturbances.
     theta : ndarray, shape (p, p)
@@ -97,27 +97,27 @@ def model_reliability(
 ) -> CoefficientResult:
     """Reliability of the sum of each factor's items, from a fitted confirmatory model.
 
-    For the factor of a simple structure this is composite reliability (omega). For the general factor of a bifactor model
-    it is omega hierarchical, for its specific factors omega hierarchical of the subscales; for a second-order factor, the
-    share of the whole sum that the second-order factor explains. Ordered items: the categorical omega of Green & Yang
-    (2009).
+    For the factor of a simple structure this is composite reliability (omega). For the general factor of a
+    bifactor model it is omega hierarchical, for its specific factors omega hierarchical of the subscales; for
+    a second-order factor, the share of the whole sum that the second-order factor explains. Ordered items:
+    the categorical omega of Green & Yang (2009).
 
     Parameters
     ----------
     fit : CFAResult
         From ``fit_cfa``.
     denominator : {"implied", "observed"}, default "implied"
-        Variance of the sum: implied by the model, or observed. Standard errors are available for the implied one with
-        continuous items.
+        Variance of the sum: implied by the model, or observed. Standard errors are available for the implied
+        one with continuous items.
     level : float, default 0.95
         Confidence level.
 
     Returns
     -------
     CoefficientResult
-        ``tidy()``: one row per group, factor and term: ``omega`` and ``ave`` (average variance extracted), and, with several
-        factors, ``omega_total`` for all items and factors together (factor ``"total"``). ``glance()`` reports the lowest
-        omega.
+        ``tidy()``: one row per group, factor and term: ``omega`` and ``ave`` (average variance extracted),
+        and, with several factors, ``omega_total`` for all items and factors together (factor ``"total"``).
+        ``glance()`` reports the lowest omega.
 
     Raises
     ------
@@ -246,7 +246,8 @@ def factor_coefficients(m: Measurement, S: FloatArray | None, tau: FloatArray | 
     S : ndarray, shape (p, p), optional
         Observed covariances for the denominators; implied ones by default.
     tau : ndarray, shape (p, t), optional
-        Thresholds of ordered items; coefficients are then for sums of categories, AVE for the latent responses.
+        Thresholds of ordered items; coefficients are then for sums of categories, AVE for the latent
+        responses.
     """
     if tau is not None:
         m = m.standardised()

@@ -98,8 +98,8 @@ def mcdonald_omega(
     extraction : {"ml", "minres"}, default "ml"
         How the one-factor model is fitted.
     denominator : {"implied", "observed"}, default "implied"
-        Variance of the sum score: implied by the model, or observed (the better choice when one factor does not
-        fit well).
+        Variance of the sum score: implied by the model, or observed (the better choice when one factor does
+        not fit well).
     interval : {"robust", "normal_theory", "bootstrap"} or Bootstrap, default "robust"
         Delta method with distribution-free or normal-theory standard errors, or bootstrap.
     level : float, default 0.95
@@ -215,8 +215,8 @@ def omega_gradient(
 ) -> FloatArray:
     """Derivative of omega in the covariances, through the fitted model; shape (p, p), symmetric.
 
-    With ``expected`` the Hessian of the ML discrepancy is replaced by its expectation under the model, which is
-    the normal-theory convention; else the derivative is exact whether or not the model holds.
+    With ``expected`` the Hessian of the ML discrepancy is replaced by its expectation under the model, which
+    is the normal-theory convention; else the derivative is exact whether or not the model holds.
     """
     p = S.shape[0]
     total = float(fit.loadings.sum())

@@ -52,8 +52,8 @@ def fit_one_factor(S: FloatArray, extraction: str = "ml", weights: FloatArray | 
         Normal-theory maximum likelihood (Fisher scoring), or least squares of the residual correlations
         (damped Newton). Both are fitted to correlations and scaled back, which changes nothing for ML.
     weights : ndarray, shape (p, p), optional
-        Weights of the residual correlations for ``"minres"``; the inverse variances of polychoric correlations give
-        the diagonally weighted least squares of categorical factor analysis.
+        Weights of the residual correlations for ``"minres"``; the inverse variances of polychoric
+        correlations give the diagonally weighted least squares of categorical factor analysis.
 
     Returns
     -------

@@ -40,7 +40,8 @@ class OrdinalGroup:
     R, tau : ndarray, shapes (p, p) and (p, t)
         Correlations and thresholds.
     acov : ndarray
-        ``n`` times the asymptotic covariance of thresholds (item by item), then correlations (2,1), (3,1), ...
+        ``n`` times the asymptotic covariance of thresholds (item by item), then correlations (2,1), (3,1),
+        ...
     codes : ndarray of int, shape (n, p)
         Categories from 0; -1 is missing.
     sizes : ndarray of int, shape (p,)
@@ -125,8 +126,9 @@ def ordinal_alpha(
 ) -> CoefficientResult:
     """Alpha of the polychoric correlations (Zumbo, Gadermann & Zeisser 2007).
 
-    It is the alpha of the continuous responses that are thought to lie behind the categories: an answer to what the
-    scale could be with infinitely fine categories, and *not* the reliability of the sum score that people get.
+    It is the alpha of the continuous responses that are thought to lie behind the categories: an answer to
+    what the scale could be with infinitely fine categories, and *not* the reliability of the sum score that
+    people get.
 
     Parameters
     ----------
@@ -139,8 +141,8 @@ def ordinal_alpha(
     missing : {"pairwise", "listwise"}, default "pairwise"
         Treatment of missing responses.
     interval : Bootstrap, optional
-        Bootstrap over persons. By default the delta method with the asymptotic covariance of the polychoric correlations,
-        which assumes normal latent responses and is too narrow without them.
+        Bootstrap over persons. By default the delta method with the asymptotic covariance of the polychoric
+        correlations, which assumes normal latent responses and is too narrow without them.
     level : float, default 0.95
         Confidence level.
 
@@ -208,10 +210,11 @@ def categorical_omega(
 ) -> CoefficientResult:
     """Categorical omega: reliability of the sum of ordered items under one latent factor (Green & Yang 2009).
 
-    A one-factor model is fitted to the polychoric correlations by diagonally weighted least squares; the covariances of
-    the *category scores* that the factor accounts for are then computed from loadings and thresholds, so that the result
-    is the reliability of the sum score itself. The weights trust precise correlations more; where one factor fits badly this
-    can overstate the common part, so look at the fit of the factor first.
+    A one-factor model is fitted to the polychoric correlations by diagonally weighted least squares; the
+    covariances of the *category scores* that the factor accounts for are then computed from loadings and
+    thresholds, so that the result is the reliability of the sum score itself. The weights trust precise
+    correlations more; where one factor fits badly this can overstate the common part, so look at the fit of
+    the factor first.
 
     Parameters
     ----------
@@ -224,17 +227,17 @@ def categorical_omega(
     missing : {"pairwise", "listwise"}, default "pairwise"
         Treatment of missing responses.
     interval : Bootstrap, optional
-        Bootstrap over persons. By default the asymptotic covariance of thresholds and polychoric correlations is carried
-        through loadings and omega by analytic derivatives, which assumes normal latent responses and is too narrow
-        without them.
+        Bootstrap over persons. By default the asymptotic covariance of thresholds and polychoric correlations
+        is carried through loadings and omega by analytic derivatives, which assumes normal latent responses
+        and is too narrow without them.
     level : float, default 0.95
         Confidence level.
 
     Returns
     -------
     CoefficientResult
-        ``tidy()``: ``omega_categorical`` and, for comparison, ``omega_latent`` (of the latent responses) per group;
-        ``items``: loadings.
+        ``tidy()``: ``omega_categorical`` and, for comparison, ``omega_latent`` (of the latent responses) per
+        group; ``items``: loadings.
 
     Raises
     ------

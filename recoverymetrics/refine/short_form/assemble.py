@@ -44,10 +44,11 @@ def assemble_short_form(
     holdout_group: GroupSpec = None,
     time_limit: float = 60.0,
 ) -> ShortForm:
-    """Choose the items that keep most information everywhere while every element of the consensus stays covered.
+    """Choose the items that keep most information everywhere while every element of the consensus stays
+    covered.
 
-    The smallest share of the full scale's information, over abilities and groups, is maximised exactly: a 0-1 linear programme
-    (van der Linden 2005), solved by branch and bound, so that the result comes with a proof.
+    The smallest share of the full scale's information, over abilities and groups, is maximised exactly: a 0-1
+    linear programme (van der Linden 2005), solved by branch and bound, so that the result comes with a proof.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ def assemble_short_form(
     mapping : DataFrame or mapping, optional
         Columns ``item`` and ``element``, or item -> element(s): which items cover which elements.
     elements : ElementSet or iterable of str, optional
-        Elements that must stay covered; by default all that the mapping names. Elements for which no item is left cannot be
-        covered: they are warned about and listed in ``uncovered``.
+        Elements that must stay covered; by default all that the mapping names. Elements for which no item is
+        left cannot be covered: they are warned about and listed in ``uncovered``.
     groups : sequence of str, optional
         Groups that count; all groups of the model by default.
     theta : sequence of float, default (-2, -1, 0, 1, 2)
@@ -75,8 +76,8 @@ def assemble_short_form(
     reverse_keyed : (int, int), optional
         Fewest and most reverse-keyed items in the short form.
     balance : DataFrame, optional
-        Items by columns of signed effects, such as DIF in each region; the sum over the short form stays within
-        ``tolerance`` for each column.
+        Items by columns of signed effects, such as DIF in each region; the sum over the short form stays
+        within ``tolerance`` for each column.
     tolerance : float, default 0
         See ``balance``.
     holdout : Responses, DataFrame, ..., optional
@@ -89,8 +90,8 @@ def assemble_short_form(
     Returns
     -------
     ShortForm
-        ``items``, ``information`` (share kept by group and ability), ``coverage``, ``objective`` with ``bound`` and ``gap``,
-        ``held_out`` (score agreement corrected for the shared items).
+        ``items``, ``information`` (share kept by group and ability), ``coverage``, ``objective`` with
+        ``bound`` and ``gap``, ``held_out`` (score agreement corrected for the shared items).
 
     Raises
     ------

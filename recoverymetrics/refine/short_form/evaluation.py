@@ -12,11 +12,12 @@ from recoverymetrics.typing import FloatArray
 
 
 def overlap_corrected(S: FloatArray, short: FloatArray) -> tuple[float, float, float]:
-    """Correlation of short and full sum scores, as observed and as if the short form had been given on its own.
+    """Correlation of short and full sum scores, as observed and as if the short form had been given on its
+    own.
 
-    Both scores contain the same errors of the same items, which inflates their correlation. For a parallel short form given
-    on its own the covariance lacks the short form's error variance (Levy 1967):
-    ``r_c = (cov(s, f) - (1 - rel_s) var(s)) / (sd_s sd_f)``.
+    Both scores contain the same errors of the same items, which inflates their correlation. For a parallel
+    short form given on its own the covariance lacks the short form's error variance (Levy 1967): ``r_c =
+    (cov(s, f) - (1 - rel_s) var(s)) / (sd_s sd_f)``.
 
     Parameters
     ----------
@@ -45,8 +46,9 @@ def score_agreement(record: ItemData, short: tuple[str, ...]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``group``; ``n`` complete persons; ``n_dropped`` others; ``correlation`` of the two sums and
-        ``correlation_corrected`` for the items they share; ``reliability`` and ``reliability_full`` (Guttman's lambda 2);
-        ``mean_difference`` of the mean item scores, short minus full, in standard deviations of the full one.
+        ``correlation_corrected`` for the items they share; ``reliability`` and ``reliability_full``
+        (Guttman's lambda 2); ``mean_difference`` of the mean item scores, short minus full, in standard
+        deviations of the full one.
 
     Raises
     ------

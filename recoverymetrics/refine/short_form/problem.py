@@ -40,7 +40,8 @@ class AssemblyProblem:
     Attributes
     ----------
     shares : ndarray, shape (m, p)
-        Share of the full scale's information that item ``j`` gives at target ``i`` (an ability in a group); rows sum to 1.
+        Share of the full scale's information that item ``j`` gives at target ``i`` (an ability in a group);
+        rows sum to 1.
     rules : tuple of Rule
         Constraints.
     """
@@ -87,7 +88,8 @@ def solve(problem: AssemblyProblem, *, time_limit: float = 60.0) -> Assembly:
     problem : AssemblyProblem
         Shares and rules.
     time_limit : float, default 60
-        Seconds for each of the two stages; the best selection found by then is returned with its proven bound.
+        Seconds for each of the two stages; the best selection found by then is returned with its proven
+        bound.
 
     Returns
     -------
@@ -208,7 +210,8 @@ class Requirements:
     reverse_keyed : tuple of (int, int) or None
         Fewest and most reverse-keyed items.
     balance : mapping of str to ndarray, shape (p,)
-        Signed quantities (such as DIF effects in a region) whose sum over the selection stays within ``tolerance``.
+        Signed quantities (such as DIF effects in a region) whose sum over the selection stays within
+        ``tolerance``.
     tolerance : float
         Largest absolute sum.
     """

@@ -29,7 +29,8 @@ class ShortForm(AbstractResult):
     full_items : tuple of str
         Items that could be chosen from.
     information : pandas.DataFrame
-        ``factor group theta full short share``: information of the full scale and of the short form at each target.
+        ``factor group theta full short share``: information of the full scale and of the short form at each
+        target.
     table : pandas.DataFrame
         ``item selected element``: one row per item of the full scale.
     coverage : pandas.DataFrame
@@ -39,7 +40,8 @@ class ShortForm(AbstractResult):
     optimal : bool
         Whether no better selection exists.
     held_out : pandas.DataFrame
-        ``group`` and the score agreement in persons who were not used for calibration; empty without ``holdout``.
+        ``group`` and the score agreement in persons who were not used for calibration; empty without
+        ``holdout``.
     notes : tuple of str
         What the reader must know.
     """
@@ -96,7 +98,8 @@ class ShortForm(AbstractResult):
     def evaluate(
         self, data: IntoFrame, *, group: GroupSpec = None, full_items: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """Compare the short form's sum score with the full scale's, in persons who were not used for calibration.
+        """Compare the short form's sum score with the full scale's, in persons who were not used for
+        calibration.
 
         Parameters
         ----------
