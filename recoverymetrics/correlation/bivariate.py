@@ -158,7 +158,7 @@ def _score(
     score = np.sum(tables * ratio, axis=(1, 2))
     observed = np.sum(tables * (ratio * ratio - second / probability), axis=(1, 2))
     expected = tables.sum(axis=(1, 2)) * np.sum(first * ratio, axis=(1, 2))
-    return score, np.maximum(np.where(observed > 0.2 * expected, observed, expected), _FLOOR)
+    return score, np.maximum(np.where(observed > 0.2 * expected, observed, expected), 1e-9)
 
 
 def _limited(tau: FloatArray) -> FloatArray:

@@ -234,7 +234,9 @@ def _continuous(
                 "acov of continuous items needs complete rows; use missing='listwise' or 'fiml'."
             )
         ranked = rank_columns(values) if method == "spearman" else values
-        moments = _fiml_group(label, ranked) if missing == "fiml" else _pearson_group(label, ranked)
+        moments = (
+            _fiml_group(label, ranked, kept.items) if missing == "fiml" else _pearson_group(label, ranked)
+        )
         groups.append(check_definite(_with_acov(moments, ranked, kind, missing), smooth))
     return CorrelationResult(
         kept.items, tuple(groups), method, missing, int(np.isnan(full.values).sum()), full.n - kept.n,
@@ -267,10 +269,17 @@ def _pearson_group(label: str, values: FloatArray) -> GroupMoments:
     )
 
 
-def _fiml_group(label: str, values: FloatArray) -> GroupMoments:
-    found = em_normal(values)
+def _fiml_group(label: str, values: FloatArray, items: tuple[str, ...]) -> GroupMoments:
     seen = (~np.isnan(values)).astype(float)
     p = values.shape[1]
+    if np.min(seen.T @ seen) < 2:
+        i, j = np.argwhere(seen.T @ seen < 2)[0]
+        where = "" if label == "all" else f" in group {label!r}"
+        raise DataError(
+            f"items {items[i]!r} and {items[j]!r} are never answered by the same person{where}, so their covariance "
+            "is not identified; leave one of them out."
+        )
+    found = em_normal(values)
     errors = np.full((p, p), np.nan)
     np.fill_diagonal(errors, 0.0)
     return GroupMoments(
@@ -313,6 +322,12 @@ def _notes(
             pairs = np.argwhere(np.triu(moments.boundary, 1))
             named = ", ".join(f"{data.items[i]}-{data.items[j]}" for i, j in pairs[:5])
             notes.append(f"{len(pairs)} correlations run to +-1{where} ({named}); consider correct=0.5.")
+        undefined = np.argwhere(np.isnan(np.triu(moments.correlations, 1)))
+        if len(undefined):
+            named = ", ".join(f"{data.items[i]}-{data.items[j]}" for i, j in undefined[:5])
+            notes.append(
+                f"{len(undefined)} correlations are not defined{where} ({named}): too few answers in common."
+            )
         if not moments.converged:
             notes.append(f"the estimation did not converge{where}.")
         if not moments.positive_definite:

@@ -97,7 +97,7 @@ class OrdinalMoments:
         Thresholds; ``+inf`` pads items with fewer than ``K`` categories, and marks (with ``-inf``) an extreme
         category that nobody chose.
     correlations : ndarray, shape (p, p)
-        Polychoric correlations.
+        Polychoric correlations; NaN where an item has fewer than two categories in the pair's persons.
     pair_n : ndarray, shape (p, p)
         Persons (or weight) per pair; the diagonal holds the persons per item.
     acov : ndarray or None
@@ -194,7 +194,7 @@ def ordinal_moments(
     counts = tables[first, second]
     empty = (counts <= 0) & _cell_mask(n_categories, counts.shape[1])
     used = np.where(empty, correct, counts) if correct > 0 else counts
-    solution = _solve(used, tau, first, second)
+    solution = _without_undefined(_solve(used, tau, first, second), counts)
     influence = None if acov is None else _influence(used, margins, tau, n_categories, solution.rho)
     matrix = None
     if influence is not None:
@@ -253,6 +253,13 @@ def _solve(counts: FloatArray, tau: FloatArray, first: IntArray, second: IntArra
         np.concatenate([part.converged for part in parts]),
         max(part.iterations for part in parts),
     )
+
+
+def _without_undefined(solution: PairSolution, counts: FloatArray) -> PairSolution:
+    """No number for pairs in which an item has fewer than two categories, or that nobody answered."""
+    rows, columns = (counts.sum(axis=2) > 0).sum(axis=1), (counts.sum(axis=1) > 0).sum(axis=1)
+    rho = np.where(np.minimum(rows, columns) > 1, solution.rho, np.nan)
+    return PairSolution(rho, solution.boundary & np.isfinite(rho), solution.converged, solution.iterations)
 
 
 def _influence(

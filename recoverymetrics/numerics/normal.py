@@ -42,7 +42,7 @@ def bivariate_normal_cdf(h: FloatArray, k: FloatArray, rho: FloatArray) -> Float
     flat_h, flat_k = (np.clip(value.ravel(), -LIMIT, LIMIT) for value in (h, k))
     flat_rho = rho.ravel()
     size = np.abs(flat_rho)
-    probability = np.empty(flat_rho.size)
+    probability = np.full(flat_rho.size, np.nan)
     lower = -1.0
     for upper, nodes in _RULES:
         chosen = np.flatnonzero((size > lower) & (size <= upper))

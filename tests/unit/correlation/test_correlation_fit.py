@@ -1,5 +1,7 @@
 """Entry functions of the correlation package: groups, missing data, reports, refusals."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -221,3 +223,22 @@ def test_result_turns_into_plain_types():
 def test_refusals_say_what_and_where(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_undefined_correlations_are_missing_and_said():
+    data = answers(400)
+    data["region"] = np.repeat(["EUR", "AFR"], 200)
+    data.loc[data["region"] == "AFR", "a"] = 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rm.EstimationWarning)
+        result = polychoric(data, group="region", acov=True)
+    assert any("not defined in group 'AFR'" in note for note in result.notes)
+    assert result.correlations["AFR"].loc["a", ["b", "c", "d"]].isna().all()
+    assert np.isfinite(result.correlations["EUR"].to_numpy()).all()
+    assert np.isfinite(result.correlations["AFR"].loc["b", "c"])
+    apart = answers(400).astype(float)
+    apart.loc[:199, "a"], apart.loc[200:, "b"] = np.nan, np.nan
+    with pytest.warns(rm.EstimationWarning, match="a-b"):
+        assert np.isnan(polychoric(apart).correlations.loc["a", "b"])
+    with pytest.raises(rm.DataError, match="'a' and 'b' are never answered by the same person"):
+        correlate(apart, missing="fiml")
