@@ -333,6 +333,16 @@ _ENTRIES = (
         "Junger S, Payne SA, Brine J, Radbruch L, Brearley SG (2017). Palliat Med 31:684-706",
         "10.1177/0269216317690685",
     ),
+    Reference(
+        "staniszewska2017",
+        "Staniszewska S, Brett J, Simera I et al (2017). BMJ 358:j3453",
+        "10.1136/bmj.j3453",
+    ),
+    Reference(
+        "schuirmann1987",
+        "Schuirmann DJ (1987). J Pharmacokinet Biopharm 15:657-680",
+        "10.1007/BF01068419",
+    ),
     Reference("politbeck2006", "Polit DF, Beck CT (2006). Res Nurs Health 29:489-497", "10.1002/nur.20147"),
     Reference(
         "polit2007", "Polit DF, Beck CT, Owen SV (2007). Res Nurs Health 30:459-467", "10.1002/nur.20199"
@@ -645,6 +655,94 @@ _ENTRIES = (
         "ponslatapy2006",
         "Pons P, Latapy M (2006). J Graph Algorithms Appl 10:191-218",
         "10.7155/jgaa.00124",
+    ),
+    Reference("bock1981", "Bock RD, Aitkin M (1981). Psychometrika 46:443-459", "10.1007/BF02293801"),
+    Reference("bock1972", "Bock RD (1972). Psychometrika 37:29-51", "10.1007/BF02291411"),
+    Reference("muraki1992", "Muraki E (1992). Appl Psychol Meas 16:159-176", "10.1177/014662169201600206"),
+    Reference("masters1982", "Masters GN (1982). Psychometrika 47:149-174", "10.1007/BF02296272"),
+    Reference("andrich1978", "Andrich D (1978). Psychometrika 43:561-573", "10.1007/BF02293814"),
+    Reference(
+        "tutz1990", "Tutz G (1990). Br J Math Stat Psychol 43:39-55", "10.1111/j.2044-8317.1990.tb00925.x"
+    ),
+    Reference("gibbons1992", "Gibbons RD, Hedeker DR (1992). Psychometrika 57:423-436", "10.1007/BF02295430"),
+    Reference("cai2010twotier", "Cai L (2010). Psychometrika 75:581-612", "10.1007/s11336-010-9178-0"),
+    Reference("oakes1999", "Oakes D (1999). J R Stat Soc B 61:479-482", "10.1111/1467-9868.00188"),
+    Reference(
+        "louis1982", "Louis TA (1982). J R Stat Soc B 44:226-233", "10.1111/j.2517-6161.1982.tb01203.x"
+    ),
+    Reference("lange1995", "Lange K (1995). J R Stat Soc B 57:425-437", "10.1111/j.2517-6161.1995.tb02037.x"),
+    Reference(
+        "jamshidian1997",
+        "Jamshidian M, Jennrich RI (1997). J R Stat Soc B 59:569-587",
+        "10.1111/1467-9868.00083",
+    ),
+    Reference("warm1989", "Warm TA (1989). Psychometrika 54:427-450", "10.1007/BF02294627"),
+    Reference(
+        "thissen1995",
+        "Thissen D, Pommerich M, Billeaud K, Williams VSL (1995). Appl Psychol Meas 19:39-49",
+        "10.1177/014662169501900105",
+    ),
+    Reference(
+        "lord1984", "Lord FM, Wingersky MS (1984). Appl Psychol Meas 8:453-461", "10.1177/014662168400800409"
+    ),
+    Reference(
+        "orlando2000", "Orlando M, Thissen D (2000). Appl Psychol Meas 24:50-64", "10.1177/01466216000241003"
+    ),
+    Reference(
+        "kang2008", "Kang T, Chen TT (2008). J Educ Meas 45:391-406", "10.1111/j.1745-3984.2008.00071.x"
+    ),
+    Reference(
+        "maydeu2006", "Maydeu-Olivares A, Joe H (2006). Psychometrika 71:713-732", "10.1007/s11336-005-1295-9"
+    ),
+    Reference(
+        "caihansen2013",
+        "Cai L, Hansen M (2013). Br J Math Stat Psychol 66:245-276",
+        "10.1111/j.2044-8317.2012.02050.x",
+    ),
+    Reference("caimonroe2014", "Cai L, Monroe S (2014). CRESST Report 839"),
+    Reference("yen1984", "Yen WM (1984). Appl Psychol Meas 8:125-145", "10.1177/014662168400800201"),
+    Reference(
+        "chenthissen1997",
+        "Chen WH, Thissen D (1997). J Educ Behav Stat 22:265-289",
+        "10.3102/10769986022003265",
+    ),
+    Reference(
+        "christensen2017",
+        "Christensen KB, Makransky G, Horton M (2017). Appl Psychol Meas 41:178-194",
+        "10.1177/0146621616677520",
+    ),
+    Reference(
+        "drasgow1985",
+        "Drasgow F, Levine MV, Williams EA (1985). Br J Math Stat Psychol 38:67-86",
+        "10.1111/j.2044-8317.1985.tb00817.x",
+    ),
+    Reference(
+        "stocking1983",
+        "Stocking ML, Lord FM (1983). Appl Psychol Meas 7:201-210",
+        "10.1177/014662168300700208",
+    ),
+    Reference("haebara1980", "Haebara T (1980). Jpn Psychol Res 22:144-149", "10.4992/psycholres1954.22.144"),
+    Reference("mokken1971", "Mokken RJ (1971). A theory and procedure of scale analysis. Mouton"),
+    Reference(
+        "kuijpers2013",
+        "Kuijpers RE, Van der Ark LA, Croon MA (2013). Sociol Methodol 43:42-69",
+        "10.1177/0081175013481958",
+    ),
+    Reference(
+        "ligtvoet2010",
+        "Ligtvoet R, Van der Ark LA, Te Marvelde JM, Sijtsma K (2010). Educ Psychol Meas 70:578-595",
+        "10.1177/0013164409355697",
+    ),
+    Reference("andersen1973", "Andersen EB (1973). Psychometrika 38:123-140", "10.1007/BF02291180"),
+    Reference("vuong1989", "Vuong QH (1989). Econometrica 57:307-333", "10.2307/1912557"),
+    Reference("mislevy1991", "Mislevy RJ (1991). Psychometrika 56:177-196", "10.1007/BF02294457"),
+    Reference(
+        "changying1996", "Chang HH, Ying Z (1996). Appl Psychol Meas 20:213-229", "10.1177/014662169602000303"
+    ),
+    Reference(
+        "kingsbury1989",
+        "Kingsbury GG, Zara AR (1989). Appl Meas Educ 2:359-375",
+        "10.1207/s15324818ame0204_6",
     ),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}
