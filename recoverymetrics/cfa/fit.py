@@ -207,12 +207,20 @@ def _read(data: IntoFrame, roles: Roles, group: GroupSpec) -> ItemData:
     if columns is not None:
         check_variables(roles, columns, ordered=(), categories=False)
     if isinstance(data, pd.DataFrame) and group is None:
-        block = data[list(roles.observed)]
-        if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in block.dtypes):
-            values = block.to_numpy(dtype=float)
-            if values.ndim == 2 and len(values) and not np.isinf(values).any():
-                return ItemData(values, roles.observed)
+        values = _plain_numbers(data, roles.observed)
+        if values is not None:
+            return ItemData(values, roles.observed)
     return read_items(data, items=list(roles.observed), group=group)
+
+
+def _plain_numbers(data: pd.DataFrame, items: Sequence[str]) -> FloatArray | None:
+    """The items as an array when every column is an ordinary numeric one; else None, and the careful way is taken."""
+    columns = [data[item] for item in items]
+    arrays = [column.to_numpy() for column in columns if isinstance(column, pd.Series)]
+    if len(arrays) < len(items) or not len(data) or any(a.dtype.kind not in "fiu" for a in arrays):
+        return None
+    values = np.column_stack(arrays).astype(float, copy=False)
+    return None if np.isinf(values).any() else values
 
 
 def _column_names(data: IntoFrame) -> list[str] | None:
@@ -460,6 +468,8 @@ def _baseline(
     weights: FloatArray | None,
     loglik_h1: float,
 ) -> tuple[Curvature, ModelTest]:
+    if spec.discrepancy == "ML" and spec.test == "none" and sample.patterns is None and not table.exogenous:
+        return _plain_baseline(effective, spec, moments)
     where = np.array([table.observed.index(name) for name in table.exogenous], dtype=np.int64)
     objective, theta = fit_baseline(effective, spec, means=moments.means, exogenous=where, weights=weights)
     own = MomentMap(objective.layout, moments.means)
@@ -475,3 +485,12 @@ def _baseline(
     else:
         found = curvature(objective, theta, None, sample, spec, own)
     return found, model_test(chi2, df, found, spec.test, unweighted=spec.discrepancy == "ULS")
+
+
+def _plain_baseline(sample: Sample, spec: EstimatorSpec, moments: MomentMap) -> tuple[Curvature, ModelTest]:
+    """The independence model under maximum likelihood with complete data, in closed form."""
+    variances = np.diagonal(sample.covariance, axis1=1, axis2=2)
+    gap = np.log(variances).sum(axis=1) - np.linalg.slogdet(sample.covariance)[1]
+    none = Curvature(np.zeros((0, 0)), np.zeros((0, 0)))
+    df = len(moments.layout.pairs[0]) * len(sample.n)
+    return none, model_test(float(sample.n @ gap), df, none, spec.test)

@@ -16,8 +16,10 @@ Metric = Callable[[FloatArray], FloatArray]
 
 MAX_HALVINGS = 25
 ARMIJO = 1e-4
-NEWTON_FROM = 3
+NEWTON_FROM = 2
 SINGULAR = 1e-14
+QUADRATIC = 1e6
+"""A Newton step squares the error, so its predicted decrease may be this much larger before the last step."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,11 @@ def scoring(
     shape = Arrow((), np.arange(x.size)) if arrow is None else arrow
     matrix = metric(x)
     factor = shape.factor(matrix)
+    newton = False
     for iteration in range(1, max_iter + 1):
         step, decrease = _step(shape, matrix, factor, gradient)
         trial, f, g, length = _line_search(value_gradient, x, value, gradient, step)
-        done = decrease < tolerance
+        done = decrease < (QUADRATIC * tolerance if newton else tolerance)
         if length == 0.0:
             if done or decrease < 1e4 * tolerance:
                 return Minimum(x, value, gradient, iteration, True, "no further decrease")
@@ -107,6 +110,7 @@ def scoring(
         if exact and hessian is not None:
             matrix = hessian(x)
             factor = shape.factor(matrix)
+        newton = refresh and exact and factor is not None
         if not exact or factor is None:
             matrix = metric(x) if refresh else _bfgs(matrix, moved, turned)
             shape = shape if refresh else Arrow((), np.arange(x.size))
