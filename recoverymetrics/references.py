@@ -744,5 +744,6 @@ _ENTRIES = (
         "Kingsbury GG, Zara AR (1989). Appl Meas Educ 2:359-375",
         "10.1207/s15324818ame0204_6",
     ),
+    Reference("waller2018", "Waller NG (2018). Psychometrika 83:858-870", "10.1007/s11336-017-9599-0"),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

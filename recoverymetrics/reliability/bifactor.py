@@ -121,6 +121,39 @@ def bifactor_indices(
     )
 
 
+def direct_schmid_leiman(
+    unrotated: FloatArray, pattern: FloatArray, *, cutoff: float = 0.3
+) -> tuple[FloatArray, FloatArray]:
+    """Rotate orthogonal loadings directly to a general and specific factors (Waller 2018).
+
+    The loadings, extended by a column of zeros, are rotated by Procrustes to a target in which every item
+    loads on the general factor and on the factor of its largest pattern loading, with that loading's sign.
+    Unlike the Schmid-Leiman transformation this imposes no proportionality; the loadings keep the rank of the
+    factor analysis.
+
+    Parameters
+    ----------
+    unrotated : ndarray, shape (p, k)
+        Orthogonal loadings.
+    pattern : ndarray, shape (p, k)
+        Rotated loadings that show which items belong together.
+    cutoff : float, default 0.3
+        Pattern loadings that do not exceed it are left out of the target.
+
+    Returns
+    -------
+    tuple of ndarray
+        Loadings on the general factor, shape (p,), and on the specific ones, shape (p, k).
+    """
+    p, k = pattern.shape
+    largest = np.arange(k) == np.abs(pattern).argmax(1)[:, None]
+    target = np.column_stack([np.ones(p), np.sign(pattern) * (largest & (np.abs(pattern) > cutoff))])
+    extended = np.column_stack([unrotated, np.zeros(p)])
+    left, _, right = np.linalg.svd(extended.T @ target)
+    rotated = extended @ (left @ right)
+    return rotated[:, 0], rotated[:, 1:]
+
+
 def _construct_h(squared: FloatArray) -> float:
     if squared.size == 0 or np.any(squared >= 1):
         return float("nan")

@@ -5,20 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from recoverymetrics.efa import EFAResult, fit_efa
-from recoverymetrics.efa.schmid_leiman import SchmidLeimanResult, schmid_leiman
+from recoverymetrics.efa.schmid_leiman import schmid_leiman
 from recoverymetrics.errors import EstimationWarning, ModelError
 from recoverymetrics.numerics.intervals import Interval, bootstrap_interval
 from recoverymetrics.numerics.seeds import generator
-from recoverymetrics.reliability.bifactor import BifactorIndices, bifactor_indices
+from recoverymetrics.reliability.bifactor import BifactorIndices, bifactor_indices, direct_schmid_leiman
 from recoverymetrics.reliability.groups import missing_notes, read_groups
 from recoverymetrics.reliability.moments import Moments, to_correlation
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level
+from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level, check_option
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 TERMS = ("omega_hierarchical", "omega_total", "omega_asymptotic", "ecv", "puc")
@@ -33,6 +34,32 @@ class HierarchicalOptions:
     extraction: str
     rotation: str
     flip: bool
+    method: str
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Loadings on a general factor that points up, and on specific factors orthogonal to it."""
+
+    general: FloatArray
+    specific: FloatArray
+    admissible: bool
+
+    def table(self, m: Moments, key: FloatArray) -> pd.DataFrame:
+        factors = {f"F{f + 1}*": column for f, column in enumerate(self.specific.T)}
+        communality = self.general**2 + np.sum(self.specific**2, axis=1)
+        return pd.DataFrame(
+            {
+                "group": m.label,
+                "item": list(m.items),
+                "g": self.general,
+                **factors,
+                "communality": communality,
+                "uniqueness": 1 - communality,
+                "general_share": self.general**2 / communality,
+                "key": key,
+            }
+        )
 
 
 def hierarchical_omega(
@@ -44,6 +71,7 @@ def hierarchical_omega(
     missing: Missing = "pairwise",
     extraction: str = "minres",
     rotation: str = "oblimin",
+    method: Literal["schmid_leiman", "direct"] = "schmid_leiman",
     flip: bool = False,
     interval: Bootstrap | None = None,
     level: float = 0.95,
@@ -64,6 +92,8 @@ def hierarchical_omega(
         Correlations over the persons who answered both items, or over persons who answered all.
     extraction, rotation : str
         As in ``fit_efa``.
+    method : {"schmid_leiman", "direct"}, default "schmid_leiman"
+        The Schmid-Leiman transformation, or the direct one of Waller (2018), a rotation to a bifactor target.
     flip : bool, default False
         Reverse items with a negative general loading before sums are formed, as psych does. By default items
         are taken as keyed and such items are reported.
@@ -103,24 +133,25 @@ def hierarchical_omega(
 
     References
     ----------
-    zinbarg2005, schmid1957, reise2012
+    zinbarg2005, schmid1957, waller2018, reise2012
     """
     check_level(level)
     if n_factors < 2:
         raise ModelError(
             "omega hierarchical needs at least two group factors; for one factor use mcdonald_omega."
         )
-    options = HierarchicalOptions(n_factors, extraction, rotation, flip)
+    check_option("method", method, ("schmid_leiman", "direct"))
+    options = HierarchicalOptions(n_factors, extraction, rotation, flip, method)
     groups = read_groups(data, items=items, group=group, missing=missing, at_least=3)
     rows: list[dict[str, object]] = []
     tables, notes, flags = [], [], [True, True]
     for m in groups:
         fit = _fit(m.R, m.items, options, m.n)
-        solution = schmid_leiman(fit)
+        solution = _solve(fit, method)
         indices, key = _indices(fit, solution, m.R, options)
         limits = _limits(m, options, interval, indices, level)
         rows += _rows(m, indices, limits)
-        tables.append(solution.tidy().assign(group=m.label, key=key))
+        tables.append(solution.table(m, key))
         notes += _notes(m, solution, fit, key, flip)
         flags = [flags[0] and fit.converged, flags[1] and fit.admissible and solution.admissible]
     for note in notes:
@@ -131,7 +162,7 @@ def hierarchical_omega(
     return CoefficientResult(
         coefficient="omega_hierarchical",
         formula=f"omega hierarchical = (sum of general loadings)^2 / variance of the sum; {extraction}, {rotation}, "
-        f"{n_factors} factors, Schmid-Leiman (Zinbarg et al. 2005; McDonald 1999)",
+        f"{n_factors} factors, {method} (Zinbarg et al. 2005; McDonald 1999)",
         estimates=estimates,
         overall=lowest.to_dict(),
         level=level,
@@ -156,12 +187,19 @@ def _fit(R: FloatArray, items: tuple[str, ...], options: HierarchicalOptions, n:
         )
 
 
+def _solve(fit: EFAResult, method: str) -> _Solution:
+    if method == "direct":
+        general, specific = direct_schmid_leiman(fit.estimates.unrotated, fit.estimates.loadings)
+        return _Solution(-general if general.sum() < 0 else general, specific, True)
+    found = schmid_leiman(fit)
+    general = -found.general if found.general.sum() < 0 else found.general
+    return _Solution(general, found.specific, found.admissible)
+
+
 def _indices(
-    fit: EFAResult, solution: SchmidLeimanResult, R: FloatArray, options: HierarchicalOptions
+    fit: EFAResult, solution: _Solution, R: FloatArray, options: HierarchicalOptions
 ) -> tuple[BifactorIndices, FloatArray]:
     general, specific = solution.general, solution.specific
-    if general.sum() < 0:
-        general = -general
     key = np.where(general < 0, -1.0, 1.0) if options.flip else np.ones(general.size)
     # the uniquenesses of the factor analysis: with four or more factors one general factor need not reproduce theirs
     unique = fit.estimates.uniquenesses
@@ -214,7 +252,7 @@ def _limits(
     for b, R in enumerate(matrices):
         fit = _fit(R, m.items, options, m.n)
         if fit.converged:
-            again = _indices(fit, schmid_leiman(fit), R, options)[0]
+            again = _indices(fit, _solve(fit, options.method), R, options)[0]
             draws[b] = [getattr(again, term) for term in TERMS[:4]]
     method = "percentile" if bootstrap.method == "bca" else bootstrap.method
     return {
@@ -226,13 +264,10 @@ def _limits(
     }
 
 
-def _notes(
-    m: Moments, solution: SchmidLeimanResult, fit: EFAResult, key: FloatArray, flip: bool
-) -> list[str]:
+def _notes(m: Moments, solution: _Solution, fit: EFAResult, key: FloatArray, flip: bool) -> list[str]:
     where = "" if m.label == "all" else f"group {m.label!r}: "
     notes = []
-    general = solution.general if solution.general.sum() >= 0 else -solution.general
-    negative = [item for item, loading in zip(m.items, general, strict=True) if loading < 0]
+    negative = [item for item, loading in zip(m.items, solution.general, strict=True) if loading < 0]
     if negative and not flip:
         notes.append(
             f"{where}negative general loadings: {', '.join(negative)}; reverse them first, or use flip=True."

@@ -11,7 +11,7 @@ from golden import REFERENCE, Comparison, frame, load_case, load_data, matrix, n
 
 from recoverymetrics import reliability as rel
 from recoverymetrics.cfa import fit_cfa
-from recoverymetrics.errors import DataWarning
+from recoverymetrics.errors import DataWarning, EstimationWarning
 from recoverymetrics.numerics.agreement import agreement_weights, cohen_kappa
 from recoverymetrics.reliability.bifactor import bifactor_indices
 from recoverymetrics.reliability.coefficients import smc, ten_berge_zegers
@@ -143,7 +143,24 @@ def omega_comparisons() -> list[Comparison]:
     ):
         note = "from psych's loadings"
         out.append(Comparison("psych", "omega_thurstone", name, value, ref, EXACT, note))
-    return out + efatools_comparisons()
+    return out + direct_comparisons() + efatools_comparisons()
+
+
+def direct_comparisons() -> list[Comparison]:
+    theirs = load_case("psych", "omega_direct_bfi25")["results"]
+    with pytest.warns(EstimationWarning, match="negative general loadings"):  # the reference reversed none
+        result = rel.hierarchical_omega(load_data("bfi25_listwise"), 3, method="direct")
+    table = result.tidy()
+    ours = table[table["factor"].isna()].set_index("term")["estimate"]
+    group = frame(theirs["om.group"])
+    general = np.sort(table.loc[table["term"] == "omega_subscale_general", "estimate"])
+    pairs = [
+        ("omega hierarchical", ours["omega_hierarchical"], theirs["omega.g"]),
+        ("omega total", ours["omega_total"], group["total"].iloc[0]),
+        ("subscales general", general, np.sort(group["general"][1:])),
+        ("general loadings", result.items["g"], matrix(theirs["loadings"])["g"]),
+    ]
+    return [Comparison("psych", "omega_direct_bfi25", n, x, ref, OPTIMISED) for n, x, ref in pairs]
 
 
 def _hierarchical(case: str, table: pd.DataFrame, theirs: dict) -> list[Comparison]:
