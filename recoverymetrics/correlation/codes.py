@@ -51,7 +51,7 @@ def _check_categories(item: str, seen: FloatArray) -> None:
     if seen.size > MAX_CATEGORIES:
         raise DataError(
             f"item {item!r} has {seen.size} distinct values, too many for categories; treat it as continuous "
-            "(correlate(..., method='pearson') or method='mixed')."
+            "(correlation='pearson', or correlate(..., method='pearson'))."
         )
 
 

@@ -279,7 +279,8 @@ class EFAResult(AbstractResult):
         -------
         DataFrame
             One row per person, one column per factor; items are standardised with the means and standard
-            deviations of the sample that was factored.
+            deviations of the sample that was factored. Weights from polychoric correlations belong to the latent
+            responses, so scores of observed categories are then approximate; item response scores are not.
         """
         from recoverymetrics.efa.scores import score_persons
 
