@@ -35,6 +35,7 @@ class HierarchicalOptions:
     rotation: str
     flip: bool
     method: str
+    n_starts: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def hierarchical_omega(
     rotation: str = "oblimin",
     method: Literal["schmid_leiman", "direct"] = "schmid_leiman",
     flip: bool = False,
+    n_starts: int = 10,
     interval: Bootstrap | None = None,
     level: float = 0.95,
 ) -> CoefficientResult:
@@ -97,6 +99,8 @@ def hierarchical_omega(
     flip : bool, default False
         Reverse items with a negative general loading before sums are formed, as psych does. By default items
         are taken as keyed and such items are reported.
+    n_starts : int, default 10
+        Starts of the rotation; 1 does what psych does and is faster, but may stop at a local minimum.
     interval : Bootstrap, optional
         Bootstrap over persons, with the factor analysis repeated in each draw (``Bootstrap(n_draws=200)``
         takes seconds). By default there are no intervals: ``conf_low`` and ``conf_high`` are NaN.
@@ -141,7 +145,7 @@ def hierarchical_omega(
             "omega hierarchical needs at least two group factors; for one factor use mcdonald_omega."
         )
     check_option("method", method, ("schmid_leiman", "direct"))
-    options = HierarchicalOptions(n_factors, extraction, rotation, flip, method)
+    options = HierarchicalOptions(n_factors, extraction, rotation, flip, method, n_starts)
     groups = read_groups(data, items=items, group=group, missing=missing, at_least=3)
     rows: list[dict[str, object]] = []
     tables, notes, flags = [], [], [True, True]
@@ -184,6 +188,7 @@ def _fit(R: FloatArray, items: tuple[str, ...], options: HierarchicalOptions, n:
             extraction=options.extraction,
             rotation=options.rotation,
             n_obs=n,
+            n_starts=options.n_starts,
         )
 
 

@@ -176,7 +176,7 @@ def _hierarchical(case: str, table: pd.DataFrame, theirs: dict) -> list[Comparis
     ):
         values = np.sort(table.loc[table["term"] == term, "estimate"])
         note = "sorted: factors are ordered differently"
-        out.append(Comparison("psych", case, term, values, np.sort(group[column]), OPTIMISED * 5, note))
+        out.append(Comparison("psych", case, term, values, np.sort(group[column]), OPTIMISED, note))
     return out
 
 
