@@ -83,7 +83,7 @@ def apply_equality(
     first = {(r.lhs, r.op, r.rhs): r for r in rows if r.group == 0}
     for number, row in enumerate(first.values()):
         key = (row.lhs, row.op, row.rhs)
-        if kind_of(row, roles) not in equal or key in freed:
+        if kind_of(row, roles) not in equal or key in freed or row.origin == "exogenous":
             continue
         others = [r for r in rows if r.group > 0 and (r.lhs, r.op, r.rhs) == key]
         if not row.free and all(not r.free for r in others):

@@ -41,7 +41,7 @@ from recoverymetrics.cfa.statistics import ModelTest, model_test
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import ParameterTable, Roles, find_roles
 from recoverymetrics.errors import EstimationWarning, ModelError, OptionError
-from recoverymetrics.instrument.frame import ItemData, read_items
+from recoverymetrics.instrument.frame import ItemData, read_items, to_pandas
 from recoverymetrics.numerics.em_threads import single_thread
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
 from recoverymetrics.numerics.sem_normal import (
@@ -51,7 +51,7 @@ from recoverymetrics.numerics.sem_normal import (
     expected_information,
 )
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, evaluate
-from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
+from recoverymetrics.typing import FloatArray, GroupSpec, IntArray, IntoFrame
 
 IDENTIFICATIONS = ("wu_estabrook", "default")
 
@@ -74,6 +74,8 @@ def fit_cfa(
     likelihood: str = "normal",
     information: str | None = None,
     rotation: str | BlockRotation = "geomin",
+    weights: str | Sequence[float] | None = None,
+    cluster: str | Sequence[Any] | None = None,
     max_iter: int = 150,
 ) -> CFAResult:
     """Fit a confirmatory factor model, in one group or several.
@@ -115,6 +117,11 @@ def fit_cfa(
         Information behind standard errors; by default expected, observed under FIML and MLR.
     rotation : {"geomin", "oblimin"} or BlockRotation, default "geomin"
         Oblique rotation of exploratory blocks, written ``efa("a")*F1 + efa("a")*F2 =~ x1 + x2 + ...``.
+    weights : str or sequence of float, optional
+        Sampling weights (continuous items, MLR); they are scaled to sum to the number of rows.
+    cluster : str or sequence, optional
+        Clusters of dependent rows, such as countries within regions (continuous items, MLR): standard errors and the
+        scaled test add the scores up within clusters.
     max_iter : int, default 150
         Most iterations.
 
@@ -152,6 +159,8 @@ def fit_cfa(
     roles = find_roles(parsed)
     record = _read(data, roles, group)
     ordinal = _ordered_names(ordered, roles)
+    if estimator is None and not ordinal and (weights is not None or cluster is not None):
+        estimator = "MLR"
     spec = resolve_estimator(
         estimator, ordinal=bool(ordinal), missing=missing, information=information, likelihood=likelihood
     )
@@ -170,7 +179,7 @@ def fit_cfa(
         identification=identification,
     )
     with single_thread():
-        sample = draw_sample(record, spec, ordinal)
+        sample = draw_sample(record, spec, ordinal, *_design(data, record.n, weights, cluster))
     counts = np.bincount(sample.threshold_item, minlength=len(roles.observed))
     table = build_table(parsed, roles, sample.groups, [int(k) for k in counts], options)
     with single_thread():
@@ -241,8 +250,42 @@ def _ordered_names(ordered: bool | Sequence[str], roles: Roles) -> tuple[str, ..
     return tuple(name for name in roles.observed if name in chosen)
 
 
-def draw_sample(record: ItemData, spec: EstimatorSpec, ordinal: Sequence[str]) -> Sample:
+def _design(
+    data: IntoFrame, n: int, weights: str | Sequence[float] | None, cluster: str | Sequence[Any] | None
+) -> tuple[FloatArray | None, IntArray | None]:
+    """Weights and cluster numbers of all rows."""
+    w = c = None
+    if weights is not None:
+        w = np.asarray(_column(data, weights, "weights"), dtype=float)
+        if w.shape != (n,) or not np.isfinite(w).all() or (w <= 0).any():
+            raise OptionError(f"weights= needs {n} positive numbers, one per row.")
+    if cluster is not None:
+        labels = pd.Series(np.asarray(_column(data, cluster, "cluster"), dtype=object))
+        if len(labels) != n or labels.isna().any():
+            raise OptionError(f"cluster= needs {n} labels, one per row and none missing.")
+        c = np.unique(labels.astype(str), return_inverse=True)[1].ravel()
+    return w, c
+
+
+def _column(data: IntoFrame, source: str | Sequence[Any], name: str) -> Any:
+    if not isinstance(source, str):
+        return source
+    frame = to_pandas(data)
+    if source not in frame.columns:
+        raise OptionError(f"{name}={source!r} is not a column of the data.")
+    return frame[source].to_numpy()
+
+
+def draw_sample(
+    record: ItemData,
+    spec: EstimatorSpec,
+    ordinal: Sequence[str],
+    weights: FloatArray | None = None,
+    cluster: IntArray | None = None,
+) -> Sample:
     """Sample statistics that the estimator needs."""
+    if (weights is not None or cluster is not None) and (ordinal or spec.errors != "huber_white"):
+        raise OptionError("weights= and cluster= need continuous items and estimator='MLR'.")
     if ordinal:
         if len(ordinal) < record.n_items:
             raise OptionError(
@@ -251,7 +294,7 @@ def draw_sample(record: ItemData, spec: EstimatorSpec, ordinal: Sequence[str]) -
                 "continuous with estimator='MLR'."
             )
         return ordinal_sample(record, missing=spec.missing)
-    sample = continuous_sample(record, missing=spec.missing)
+    sample = continuous_sample(record, missing=spec.missing, weights=weights, cluster=cluster)
     if spec.wishart:
         factor = sample.n / (sample.n - 1.0)
         return replace(sample, covariance=sample.covariance * factor[:, None, None])
@@ -269,7 +312,6 @@ def fit_table(
     rotation: BlockRotation | None = None,
 ) -> CFAResult:
     """Fit a parameter table to sample statistics: the part of `fit_cfa` after parsing and reading."""
-    table = _fill_exogenous(table, sample)
     layout = build_layout(table, sample.threshold_item)
     moments = MomentMap(layout, table.mean_structure)
     constraints = _constraints(table)
@@ -291,11 +333,14 @@ def fit_table(
     divisor = sample.total if spec.discrepancy == "ML" and not spec.wishart else sample.total - len(sample.n)
     covariance = parameter_covariance(found, spec, divisor, layout.arrow)
     npar = table.n_free if estimate.tangent is None else estimate.tangent.shape[1]
-    df = _count_moments(table, moments, sample) - npar
+    df = moments.size * len(sample.n) - npar
     chi2, loglik, loglik_h1 = _fit_values(objective, estimate, sample, effective, loglik_h1)
     unweighted = spec.discrepancy == "ULS"
     test = model_test(chi2, df, found, spec.test, unweighted=unweighted)
     baseline, baseline_test = _baseline(table, sample, effective, spec, moments, weights, loglik_h1)
+    if table.exogenous and spec.likelihood_based:
+        given = _exogenous_loglik(table, sample)
+        loglik, loglik_h1, npar = loglik - given, loglik_h1 - given, npar - table.n_exogenous
     state = evaluate(layout, estimate.theta)
     reasons = inspect_estimates(table, layout, state, estimate, found)
     for note in (*sample.warnings, *reasons):
@@ -371,25 +416,6 @@ def _effective(sample: Sample, spec: EstimatorSpec) -> Sample:
     return replace(sample, n=sample.n - 1.0) if spec.wishart else sample
 
 
-def _fill_exogenous(table: ParameterTable, sample: Sample) -> ParameterTable:
-    """Fix the moments of exogenous predictors at their sample values."""
-    if not table.exogenous:
-        return table
-    position = {name: k for k, name in enumerate(table.observed)}
-    rows = []
-    for row in table.rows:
-        if row.origin == "exogenous":
-            i = position[row.lhs]
-            value = (
-                sample.mean[row.group, i]
-                if row.op == "~1"
-                else sample.covariance[row.group, i, position[row.rhs]]
-            )
-            row = replace(row, value=float(value))
-        rows.append(row)
-    return replace(table, rows=tuple(rows))
-
-
 def _constraints(table: ParameterTable) -> ConstraintSet:
     labels: dict[str, int] = {}
     fixed: dict[str, float] = {}
@@ -431,10 +457,11 @@ def _identify(
     check_identified(table, gram, moments.size * layout.n_groups, n_rules, arrow)
 
 
-def _count_moments(table: ParameterTable, moments: MomentMap, sample: Sample) -> int:
-    x = len(table.exogenous)
-    fixed = x * (x + 1) // 2 + (x if table.mean_structure else 0)
-    return (moments.size - fixed) * len(sample.n)
+def _exogenous_loglik(table: ParameterTable, sample: Sample) -> float:
+    """Log-likelihood of the exogenous predictors alone, which the model does not explain."""
+    x = [table.observed.index(name) for name in table.exogenous]
+    logdet = np.linalg.slogdet(sample.covariance[:, x][:, :, x])[1]
+    return -0.5 * float(sample.n @ (len(x) * LOG_2PI + logdet + len(x)))
 
 
 def _fit_values(

@@ -121,6 +121,7 @@ def _cross_product(
     total = np.zeros((len(theta), len(theta)))
     for group in range(len(sample.n)):
         scores = person_scores(objective, theta, sample, moments, group, centred=centred)
+        scores = sample.pooled(group, scores)
         total += scores.T @ scores
     return total / sample.total
 
@@ -168,6 +169,21 @@ def _quadratic_trace(inverse: FloatArray, data: FloatArray, S: FloatArray, *, me
     return trace + float(np.trace(product)) if means else trace
 
 
+def _saturated_quadratic(sample: Sample, group: int, moments: MomentMap) -> float:
+    """Trace of the saturated sandwich of one group, rows weighted and clustered where the design says so."""
+    S, block = sample.covariance[group], sample.data[group]
+    inverse = np.linalg.inv(S)
+    if sample.weights is None and sample.clusters is None:
+        return _quadratic_trace(inverse, block, S, means=moments.means)
+    gap = block - sample.mean[group]
+    c = moments.layout.continuous
+    row, col = moments.layout.pairs
+    r, s = np.concatenate([c, row]), np.concatenate([c, col])
+    deviation = np.concatenate([gap[:, moments.mean_items], gap[:, r] * gap[:, s] - S[r, s]], axis=1)
+    pooled = sample.pooled(group, deviation)
+    return float(((pooled @ normal_weight(moments, inverse)) * pooled).sum()) / float(sample.n[group])
+
+
 def _yuan_bentler(
     objective: NormalComplete | NormalMissing,
     theta: FloatArray,
@@ -181,10 +197,7 @@ def _yuan_bentler(
     if isinstance(objective, NormalMissing):
         trace_h1 = _saturated_trace(sample, moments)
     else:
-        trace_h1 = sum(
-            _quadratic_trace(np.linalg.inv(S), block, S, means=moments.means)
-            for S, block in zip(sample.covariance, sample.data, strict=True)
-        )
+        trace_h1 = sum(_saturated_quadratic(sample, group, moments) for group in range(len(sample.n)))
     return Curvature(
         plain.information,
         plain.inverse,

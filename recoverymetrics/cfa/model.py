@@ -216,6 +216,8 @@ def _start(
     own = position.get(row.lhs)
     if row.op == "=~":
         return loadings[row.lhs, row.rhs]
+    if row.origin == "exogenous" and row.op == "~~" and own is not None:
+        return float(covariance[row.group, own, position[row.rhs]])
     if row.op == "~~" and row.lhs == row.rhs:
         if own is None:
             return loadings.get((row.lhs, ""), 0.5)

@@ -189,15 +189,17 @@ class CFAResult(AbstractResult):
         lv, every = standardised_values(table, self.layout, self.theta)
         index = table.index
         own = np.sqrt(np.maximum(np.diagonal(self.covariance), 0.0))
-        error = np.where(index >= 0, own[index] if len(own) else 0.0, 0.0)
         rows = table.rows
+        given = np.array([row.origin == "exogenous" for row in rows])
+        free = np.where(given, 0, index + 1)
+        error = np.where(free > 0, own[index] if len(own) else 0.0, 0.0)
         frame: dict[str, Any] = {
             "group": [table.groups[r.group] for r in rows],
             "lhs": [r.lhs for r in rows],
             "op": [r.op for r in rows],
             "rhs": [r.rhs for r in rows],
             "label": [r.label for r in rows],
-            "free": index + 1,
+            "free": free,
         }
         if self.constraints.defined:
             names = [name for name, _ in self.constraints.defined]
@@ -211,7 +213,7 @@ class CFAResult(AbstractResult):
                 strict=True,
             ):
                 frame[key] = [*frame[key], *([column] * len(names) if isinstance(column, str) else column)]
-            frame["free"] = np.concatenate([index + 1, np.zeros(len(names), dtype=int)])
+            frame["free"] = np.concatenate([free, np.zeros(len(names), dtype=int)])
             estimate, error = np.concatenate([estimate, values]), np.concatenate([error, spread])
             lv = np.concatenate([lv, self._defined_from(lv)])
             every = np.concatenate([every, self._defined_from(every)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from recoverymetrics.errors import DataError
 from recoverymetrics.instrument.frame import ItemData
 from recoverymetrics.numerics.sem_normal import MissingPatterns, find_patterns
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
+
+Column = TypeVar("Column", FloatArray, IntArray)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Sample:
         Asymptotic covariance of thresholds and correlations, times n.
     patterns : MissingPatterns or None
         Missing-data patterns under FIML.
+    weights, clusters : tuple of ndarray, or None
+        Sampling weights (mean one) and cluster numbers of the rows.
     """
 
     items: tuple[str, ...]
@@ -59,6 +64,19 @@ class Sample:
     gamma: FloatArray | None = None
     patterns: MissingPatterns | None = None
     warnings: tuple[str, ...] = ()
+    weights: tuple[FloatArray, ...] | None = None
+    clusters: tuple[IntArray, ...] | None = None
+
+    def pooled(self, group: int, scores: FloatArray) -> FloatArray:
+        """Casewise scores of a group, weighted and added up within clusters."""
+        if self.weights is not None:
+            scores = scores * self.weights[group][:, None]
+        if self.clusters is None:
+            return scores
+        labels, index = np.unique(self.clusters[group], return_inverse=True)
+        out = np.zeros((len(labels), scores.shape[1]))
+        np.add.at(out, index.ravel(), scores)
+        return out * np.sqrt(len(labels) / (len(labels) - 1.0))
 
     @property
     def total(self) -> float:
@@ -92,34 +110,71 @@ def split_groups(data: ItemData, missing: str) -> tuple[tuple[str, ...], tuple[F
     return tuple(labels), tuple(blocks), int(data.n - keep.sum())
 
 
-def continuous_sample(data: ItemData, *, missing: str) -> Sample:
+def _by_group(data: ItemData, missing: str, values: Column | None) -> tuple[Column, ...] | None:
+    """Split a column like the rows that are used."""
+    if values is None:
+        return None
+    gone = np.isnan(data.values)
+    keep = ~(gone.any(axis=1) if missing == "listwise" else gone.all(axis=1))
+    if data.group is None:
+        return (values[keep],)
+    return tuple(values[keep & (data.group == label)] for label in data.groups)
+
+
+def continuous_sample(
+    data: ItemData,
+    *,
+    missing: str,
+    weights: FloatArray | None = None,
+    cluster: IntArray | None = None,
+) -> Sample:
     """Means and covariances of continuous variables; the saturated FIML moments are filled in later."""
     groups, blocks, dropped = split_groups(data, missing)
     p = data.n_items
     n = np.array([float(len(block)) for block in blocks])
     patterns = None
+    w = _by_group(data, missing, weights)
+    if w is not None:
+        scale = n.sum() / sum(float(part.sum()) for part in w)
+        w = tuple(part * scale for part in w)
+        n = np.array([float(part.sum()) for part in w])
     if missing == "fiml" and any(np.isnan(block).any() for block in blocks):
-        patterns = find_patterns(list(blocks))
+        patterns = find_patterns(list(blocks), None if w is None else list(w))
         mean = np.stack([np.nanmean(block, axis=0) for block in blocks])
         covariance = np.stack([np.diag(np.nanvar(block, axis=0)) for block in blocks])
         _check_coverage(data.items, groups, blocks)
     else:
-        mean = np.stack([block.mean(axis=0) for block in blocks])
+        parts = [None] * len(blocks) if w is None else list(w)
+        mean = np.stack([np.average(b, axis=0, weights=p) for b, p in zip(blocks, parts, strict=True)])
         covariance = np.stack(
-            [_covariance(block, centre) for block, centre in zip(blocks, mean, strict=True)]
+            [_covariance(b, centre, p) for b, centre, p in zip(blocks, mean, parts, strict=True)]
         )
     _check_continuous(data.items, groups, covariance, full=patterns is None)
     empty = np.zeros((len(groups), 0))
     none = np.zeros(0, dtype=np.int64)
     ordinal = np.zeros(p, dtype=bool)
     return Sample(
-        data.items, groups, blocks, n, dropped, mean, covariance, empty, none, ordinal, patterns=patterns
+        data.items,
+        groups,
+        blocks,
+        n,
+        dropped,
+        mean,
+        covariance,
+        empty,
+        none,
+        ordinal,
+        patterns=patterns,
+        weights=w,
+        clusters=_by_group(data, missing, cluster),
     )
 
 
-def _covariance(block: FloatArray, centre: FloatArray) -> FloatArray:
+def _covariance(block: FloatArray, centre: FloatArray, weights: FloatArray | None) -> FloatArray:
     gap = block - centre
-    return gap.T @ gap / len(block)
+    if weights is None:
+        return gap.T @ gap / len(block)
+    return (gap * weights[:, None]).T @ gap / weights.sum()
 
 
 def _check_coverage(items: Sequence[str], groups: Sequence[str], blocks: Sequence[FloatArray]) -> None:

@@ -92,5 +92,5 @@ def saturated_pieces(sample: Sample, moments: MomentMap) -> Iterator[tuple[Float
         if terms is None:
             raise np.linalg.LinAlgError("the saturated covariance matrix is not positive definite")
         A = pattern_weight(patterns, moments, terms, observed=True)[0] / patterns.total
-        scores = missing_scores(patterns, S, m, 0, sample.data[group], moments)
+        scores = sample.pooled(group, missing_scores(patterns, S, m, 0, sample.data[group], moments))
         yield A, scores.T @ scores / patterns.total

@@ -37,7 +37,7 @@ class Row:
     label : str
         Label; equal labels are equal parameters.
     origin : str
-        ``user``, ``default``, ``exogenous`` (fixed at its sample value) or ``derived`` (residual variances
+        ``user``, ``default``, ``exogenous`` (moments of observed predictors, reported as given) or ``derived`` (residual variances
         and scaling factors that follow from the parameterisation).
     block : str
         Name of the exploratory block of a loading.
@@ -92,7 +92,7 @@ class ParameterTable:
     constraints : tuple of Constraint
         ``==``, ``<``, ``>`` and ``:=`` lines.
     exogenous : tuple of str
-        Observed predictors whose moments are fixed at their sample values.
+        Observed predictors: their moments are estimated with the rest and reported as given.
     mean_structure : bool
         Whether intercepts are part of the model.
     thresholds : tuple of int
@@ -119,6 +119,13 @@ class ParameterTable:
     def n_free(self) -> int:
         """Number of distinct free parameters, before general constraints."""
         return int(self.index.max(initial=-1)) + 1
+
+    @property
+    def n_exogenous(self) -> int:
+        """Number of free moments of exogenous predictors."""
+        return len(
+            {int(k) for row, k in zip(self.rows, self.index, strict=True) if row.origin == "exogenous"}
+        )
 
     def names(self) -> tuple[str, ...]:
         """A name for each free parameter: the line of its first row, with the group when there are several."""
@@ -296,7 +303,7 @@ def _add_variances(
     for name in roles.observed:
         row = Row(name, "~~", name, group)
         if name in roles.exogenous:
-            row.free, row.origin = False, "exogenous"
+            row.origin = "exogenous"
         elif thresholds[name]:
             row.free, row.value = False, 1.0 if options.theta else math.nan
             row.origin = "default" if options.theta else "derived"
@@ -323,7 +330,7 @@ def _add_covariances(rows: dict[Key, Row], roles: Roles, options: TableOptions, 
             _default(rows, row)
     for i, a in enumerate(roles.exogenous):
         for b in roles.exogenous[i + 1 :]:
-            _default(rows, Row(a, "~~", b, group, free=False, origin="exogenous"))
+            _default(rows, Row(a, "~~", b, group, origin="exogenous"))
     outcomes = [n for n in roles.predicted if n not in roles.predictors and n not in roles.indicators]
     for i, a in enumerate(outcomes):
         for b in outcomes[i + 1 :]:
@@ -349,7 +356,7 @@ def _add_intercepts(rows: dict[Key, Row], roles: Roles, thresholds: dict[str, in
     for name in roles.observed:
         row = Row(name, "~1", "", group)
         if name in roles.exogenous:
-            row.free, row.origin = False, "exogenous"
+            row.origin = "exogenous"
         elif thresholds[name]:
             row.fix(0.0)
         _default(rows, row)

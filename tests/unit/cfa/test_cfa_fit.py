@@ -272,6 +272,43 @@ class TestMissing:
         assert scores.loc[5, "f_std_error"] > scores.loc[0, "f_std_error"]
 
 
+class TestDesign:
+    def test_weights_act_like_repeated_rows(self, data):
+        weights = np.where(np.arange(len(data)) % 3 == 0, 2.0, 1.0)
+        repeated = data.loc[data.index.repeat(weights.astype(int))]
+        a, b = rm.fit_cfa(data, TWO, weights=weights), rm.fit_cfa(repeated, TWO)
+        np.testing.assert_allclose(a.tidy().estimate, b.tidy().estimate, atol=1e-6)
+        assert a.spec.name == "MLR"
+
+    def test_clusters_of_one_change_next_to_nothing(self, data):
+        plain = rm.fit_cfa(data, TWO, estimator="MLR")
+        alone = rm.fit_cfa(data, TWO, cluster=np.arange(len(data)))
+        ratio = np.sqrt(len(data) / (len(data) - 1))
+        np.testing.assert_allclose(np.diag(alone.vcov), np.diag(plain.vcov) * ratio**2, rtol=1e-8)
+
+    def test_copies_in_a_cluster_add_no_information(self, data):
+        twice = pd.concat([data, data], ignore_index=True)
+        pairs = rm.fit_cfa(twice, TWO, cluster=np.tile(np.arange(len(data)), 2))
+        once = rm.fit_cfa(data, TWO, estimator="MLR")
+        np.testing.assert_allclose(np.diag(pairs.vcov), np.diag(once.vcov), rtol=1e-2)
+        assert pairs.test.scaled == pytest.approx(once.test.scaled, rel=1e-2)
+
+    def test_weights_and_clusters_under_missing_data(self, data):
+        holes = data.mask(np.random.default_rng(0).random(data.shape) < 0.1)
+        weights = np.ones(len(data))
+        fit = rm.fit_cfa(holes, TWO, missing="fiml", weights=weights, cluster=np.arange(len(data)))
+        plain = rm.fit_cfa(holes, TWO, missing="fiml", estimator="MLR")
+        assert fit.test.scaled == pytest.approx(plain.test.scaled, rel=1e-2)
+
+    def test_impossible_designs(self, data):
+        with pytest.raises(OptionError, match="MLR"):
+            rm.fit_cfa(data, TWO, weights=np.ones(len(data)), estimator="ML")
+        with pytest.raises(OptionError, match="positive"):
+            rm.fit_cfa(data, TWO, weights=-np.ones(len(data)))
+        with pytest.raises(OptionError, match="not a column"):
+            rm.fit_cfa(data, TWO, cluster="country")
+
+
 class TestRefusals:
     def test_unknown_variables_are_named(self, data):
         with pytest.raises(ModelError, match="'y9', which is neither a column"):
