@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from recoverymetrics.consensus.panel import DelphiPanel
-from recoverymetrics.consensus.rules import default_top
+from recoverymetrics.consensus.rules import default_top, require_categories
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.numerics.proportions import difference_interval
 from recoverymetrics.typing import BoolArray, FloatArray
@@ -78,6 +78,7 @@ def attrition(
     AttritionResult
     """
     top = default_top(panel.values) if top_categories is None else top_categories
+    require_categories(top, panel.values, "top_categories")
     rows: list[dict[str, Any]] = []
     tables = []
     for r in range(len(panel.rounds) - 1):

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from recoverymetrics.instrument import ElementSet
 
-IN_PLAY = ("consensus", "excluded", "no consensus", "no data")
+DECIDED = ("consensus", "excluded", "no consensus")
+"""Statuses of statements that the rule decided on."""
+IN_PLAY = (*DECIDED, "no data")
 """Statuses of statements that are still in play; every other status says what became of the statement."""
 
 
@@ -160,6 +162,10 @@ class ConsensusResult(AbstractResult):
 
         return plot_consensus(self, ax=ax)
 
+    def _boxes(self) -> list[int]:
+        """How many categories each top-box part of the rule counts."""
+        return [part.top_categories for part in self.rule.parts() if isinstance(part, ConsensusRule)]
+
     def _title(self) -> str:
         return f"Consensus after round {self.round}: {self.rule.describe()}"
 
@@ -169,6 +175,12 @@ class ConsensusResult(AbstractResult):
             notes.append(
                 f"{len(self.carried_over)} statements were not rated in round {self.round}; the latest round in "
                 "which each was rated decides (column round)."
+            )
+        third = default_top(np.arange(self.scale[0], self.scale[1] + 1, dtype=float))
+        if self._boxes() == [2] and third > 2:
+            notes.append(
+                f"Two of {self.scale[1] - self.scale[0] + 1} categories count as agreement; on scales this long studies often "
+                f"count the top third: ConsensusRule(top_categories={third})."
             )
         shown = ["group"] if self.by else []
         shown += [

@@ -1,8 +1,9 @@
 """What the reporting guidelines ask for, as topics in our own words.
 
 The published guidelines are the authority: ACCORD (Gattrell et al. 2024, 35 items), DELPHISTAR (Niederberger et al. 2024,
-38 items), CREDES (Junger et al. 2017, 16 recommendations on conduct and reporting). The labels below are short
-paraphrases by topic; the sections have as many entries as the guideline's, their order within a section is ours.
+38 items), CREDES (Junger et al. 2017, 16 recommendations on conduct and reporting), GRIPP2 (Staniszewska et al. 2017, the
+short form with its 5 items on the involvement of patients and the public). The labels below are short paraphrases by topic;
+the sections have as many entries as the guideline's, their order within a section is ours.
 """
 
 from __future__ import annotations
@@ -160,4 +161,14 @@ CREDES = (
     ),
 )
 
-GUIDELINES = {"accord": ACCORD, "delphistar": DELPHISTAR, "credes": CREDES}
+GRIPP2 = (
+    *_section("aim", ("involvement_aim", "What people were involved for")),
+    *_section("methods", ("involvement_methods", "Who was involved, in which rounds, with what say")),
+    *_section(
+        "study results", ("involvement_results", "What their involvement changed, for better or worse")
+    ),
+    *_section("discussion", ("involvement_discussion", "How much involvement shaped the study as a whole")),
+    *_section("reflections", ("involvement_reflections", "What went well, what did not, told critically")),
+)
+
+GUIDELINES = {"accord": ACCORD, "delphistar": DELPHISTAR, "credes": CREDES, "gripp2": GRIPP2}

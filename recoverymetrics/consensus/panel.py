@@ -417,7 +417,7 @@ class DelphiPanel:
 
         Parameters
         ----------
-        guideline : {"accord", "delphistar", "credes"}, default "accord"
+        guideline : {"accord", "delphistar", "credes", "gripp2"}, default "accord"
             The guideline.
         rule : Rule, optional
             The consensus rule used.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from recoverymetrics.numerics import counts as tally
 from recoverymetrics.numerics.proportions import proportion_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import FloatArray, ObjectArray, Seed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,12 @@ class PanelPlan(AbstractResult):
         enough = (rows["probability"] >= probability).to_numpy()
         lasting = np.logical_and.accumulate(enough[::-1])[::-1]
         return int(rows["n"].to_numpy()[np.argmax(lasting)]) if lasting.any() else None
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the chance to pass by panel size, one line per true agreement."""
+        from recoverymetrics.consensus.plots import plot_plan
+
+        return plot_plan(self, ax=ax)
 
     def _title(self) -> str:
         return f"Panel size for: {self.rule.describe()}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recoverymetrics.consensus.agreement_rules import ConsensusRule
+from recoverymetrics.consensus.check import DECIDED
 from recoverymetrics.errors import DataError
 from recoverymetrics.typing import BoolArray, FloatArray
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from recoverymetrics.consensus.check import ConsensusResult
     from recoverymetrics.consensus.participation import ParticipationResult
+    from recoverymetrics.consensus.planning import PanelPlan
     from recoverymetrics.consensus.sensitivity import SensitivityResult
     from recoverymetrics.consensus.stakeholders import StakeholderComparison
 
@@ -27,7 +30,7 @@ def plot_consensus(result: ConsensusResult, *, ax: Axes | None = None) -> Axes:
     """Draw agreement with its interval for every statement that is in play, sorted."""
     if result.by is not None:
         raise DataError(f"the result is split by {result.by}; plot one group with .for_group(label).plot().")
-    known = result.frame[result.frame["agreement"].notna() & result.frame["status"].isin(_IN_PLAY)]
+    known = result.frame[result.frame["agreement"].notna() & result.frame["status"].isin(DECIDED)]
     rows = known.sort_values("agreement").reset_index(drop=True)
     ax = _axes(ax, (8.0, 1.4 + 0.24 * len(rows)))
     for status, colour in (("consensus", BLUE), ("no consensus", ORANGE), ("excluded", GREY)):
@@ -45,31 +48,34 @@ def plot_consensus(result: ConsensusResult, *, ax: Axes | None = None) -> Axes:
         ax.axvline(cut, color=GREY, lw=1, ls="--")
     labels = rows["label"].where(rows["label"].notna(), rows["statement"])
     ax.set_yticks(range(len(rows)), [_cut(text) for text in labels], fontsize=8)
+    ax.margins(y=0.02)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel("share in agreement")
     ax.legend(fontsize=8, frameon=False, loc="lower right")
     return _clean(ax)
 
 
-_IN_PLAY = ("consensus", "excluded", "no consensus")
-
-
 def plot_participation(result: ParticipationResult, *, ax: Axes | None = None) -> Axes:
     """Draw panelists per round, one line per group with its name at the end."""
     rows = result.frame[(result.frame["group"] != "all") | (result.by is None)]
-    ax = _axes(ax, (6.0, 4.0))
+    ax = _axes(ax, (6.5, 4.5))
     rounds = list(dict.fromkeys(rows["round"]))
     x = np.arange(len(rounds))
-    for k, (name, own) in enumerate(rows.groupby("group", sort=False)):
-        nobody = own["note"].eq("no data").all()
-        ax.plot(x, own["n"], marker="o", ms=4, color=_colour(k), ls=":" if nobody else "-")
+    groups = {str(name): own for name, own in rows.groupby("group", sort=False)}
+    names = {
+        g: f"{_plain(g)}: no data" if own["note"].eq("no data").all() else _plain(g)
+        for g, own in groups.items()
+    }
+    heights = _apart(np.array([float(own["n"].iloc[-1]) for own in groups.values()]), rows["n"].max() / 22)
+    for k, (group, own) in enumerate(groups.items()):
+        ax.plot(x, own["n"], marker="o", ms=4, color=_colour(k), ls=":" if "no data" in names[group] else "-")
         ax.annotate(
-            f"{name}: no data" if nobody else str(name), (x[-1], own["n"].iloc[-1]), xytext=(6, 0),
-            textcoords="offset points", va="center", fontsize=8, color=_colour(k),
+            names[group], (x[-1], own["n"].iloc[-1]), xytext=(x[-1] + 0.05, heights[k]), va="center", fontsize=8,
+            color=_colour(k),
         )  # fmt: skip
     ax.set_xticks(x, [f"round {label}" for label in rounds])
     ax.set_xlim(-0.2, x[-1] + 0.6)
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(min(-0.5, heights.min() - 0.5), None)
     ax.set_ylabel("panelists")
     return _clean(ax)
 
@@ -77,9 +83,9 @@ def plot_participation(result: ParticipationResult, *, ax: Axes | None = None) -
 def plot_sensitivity(result: SensitivityResult, *, ax: Axes | None = None) -> Axes:
     """Draw statements by scenarios (filled: in the list) with the bootstrap probability as the first column."""
     tidy = result.tidy()
-    shown = tidy[tidy["status"].isin(_IN_PLAY)]
+    shown = tidy[tidy["status"].isin(DECIDED)]
     order = shown.sort_values(["probability", "agreement"], ascending=False).index
-    names = ["resampled panelists", *result.decisions.columns]
+    names = ["resampled panelists", *map(_plain, result.decisions.columns)]
     ax = _axes(ax, (4.6 + 0.42 * len(names), 2.8 + 0.24 * len(order)))
     inside = result.decisions.to_numpy(dtype=float)[order]
     grid = np.column_stack([tidy["probability"].to_numpy(dtype=float)[order], inside])
@@ -139,12 +145,45 @@ def plot_stakeholders(result: StakeholderComparison, *, ax: Axes | None = None) 
         lw=np.where(split, 2.0, 1.2),
     )
     for side, colour, own in (("a", BLUE, result.lists[0].name), ("b", ORANGE, result.lists[1].name)):
-        ax.plot(rows[f"agreement_{side}"], rows.index, "o", ms=5, color=colour, label=own.replace("_", " "))
+        ax.plot(rows[f"agreement_{side}"], rows.index, "o", ms=5, color=colour, label=_plain(own))
     ax.set_yticks(range(len(rows)), [_cut(text) for text in rows["label"]], fontsize=8)
+    ax.margins(y=0.02)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel("share in agreement; dark lines: in one list only")
     ax.legend(fontsize=8, frameon=False, loc="lower left")
     return _clean(ax)
+
+
+def plot_plan(result: PanelPlan, *, ax: Axes | None = None) -> Axes:
+    """Draw the chance that a statement passes by panel size, one line per true agreement with its simulation interval."""
+    ax = _axes(ax, (6.5, 4.5))
+    lines = list(result.frame.groupby("agreement", sort=True))
+    ends = _apart(np.array([float(own["probability"].iloc[-1]) for _, own in lines]), 0.045)
+    for k, (agreement, own) in enumerate(lines):
+        ax.fill_between(own["n"], own["conf_low"], own["conf_high"], color=_colour(k), alpha=0.15, lw=0)
+        ax.plot(own["n"], own["probability"], marker="o", ms=4, color=_colour(k))
+        ax.annotate(
+            f"{agreement:.0%} agree", (own["n"].iloc[-1], ends[k]), xytext=(8, 0), textcoords="offset points",
+            va="center", fontsize=8, color=_colour(k),
+        )  # fmt: skip
+    ax.set_ylim(-0.05, 1.05)
+    ax.set_xlim(right=result.frame["n"].max() * 1.16)
+    ax.set_xlabel("panelists invited")
+    ax.set_ylabel("chance that the statement passes")
+    return _clean(ax)
+
+
+def _apart(heights: FloatArray, gap: float) -> FloatArray:
+    """Heights of labels moved up as little as keeps them ``gap`` apart, in their order."""
+    placed = heights.copy()
+    order = np.argsort(heights, kind="stable")
+    for before, after in pairwise(order):
+        placed[after] = max(placed[after], placed[before] + gap)
+    return placed
+
+
+def _plain(name: object) -> str:
+    return str(name).replace("_", " ")
 
 
 def _colour(k: int) -> str:

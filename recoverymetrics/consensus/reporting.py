@@ -25,7 +25,7 @@ class ChecklistResult(AbstractResult):
     Attributes
     ----------
     guideline : str
-        ``accord``, ``delphistar`` or ``credes``.
+        ``accord``, ``delphistar``, ``credes`` or ``gripp2``.
     frame : pandas.DataFrame
         What :meth:`tidy` returns.
     """
@@ -80,8 +80,8 @@ def reporting_checklist(
     ----------
     panel : DelphiPanel
         The panel.
-    guideline : {"accord", "delphistar", "credes"}, default "accord"
-        The guideline.
+    guideline : {"accord", "delphistar", "credes", "gripp2"}, default "accord"
+        The guideline; ``gripp2`` is the short form on the involvement of patients and the public.
     rule : Rule, optional
         The consensus rule used.
     facts : mapping, optional
@@ -230,11 +230,40 @@ def _final_list(panel: DelphiPanel, rule: Rule) -> str:
     return ", ".join(panel.check_consensus(rule).accepted) or "no statement reached consensus"
 
 
+def _who_was_involved(panel: DelphiPanel, rule: Rule) -> str | None:
+    """People of each stakeholder group in every round, and their decision rights."""
+    if "stakeholder" not in panel.attributes:
+        return None
+    counts = panel.participation("stakeholder").tidy().pivot(index="group", columns="round", values="n")
+    told = [
+        f"{group}: " + ", ".join(f"{int(n)} in round {label}" for label, n in counts.loc[group].items())
+        for group in panel.levels("stakeholder")
+    ]
+    rights = _decision_rights(panel, rule)
+    return "; ".join(told) + ("" if rights is None else f". Decision rights - {rights}") + "."
+
+
+def _what_involvement_changed(panel: DelphiPanel, rule: Rule) -> str | None:
+    """How the list differs when the rule is applied within each stakeholder group alone."""
+    groups = panel.levels("stakeholder") if "stakeholder" in panel.attributes else ()
+    if len(groups) < 2:
+        return None
+    joint = set(panel.check_consensus(rule).accepted)
+    split = panel.check_consensus(rule, by="stakeholder")
+    told = []
+    for group in groups:
+        own = [s for s in split.for_group(group).accepted if s not in joint]
+        told.append(f"{group} alone would add {', '.join(own) or 'nothing'}")
+    return "By the ratings: " + "; ".join(told) + ". Other effects are not in the data."
+
+
 _FROM_DATA: dict[str, Callable[[DelphiPanel, Rule], str | None]] = {
     "panel_size": _panel_size,
     "composition": _composition,
     "involvement": _involvement,
     "decision_rights": _decision_rights,
+    "involvement_methods": _who_was_involved,
+    "involvement_results": _what_involvement_changed,
     "rounds": _rounds,
     "scale": _scale,
     "consensus_definition": _definition,

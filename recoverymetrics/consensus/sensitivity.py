@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.consensus.agreement_rules import ConsensusRule
-from recoverymetrics.consensus.check import ConsensusResult, check_consensus
+from recoverymetrics.consensus.check import DECIDED, ConsensusResult, check_consensus
 from recoverymetrics.consensus.group_rules import WithinGroups
 from recoverymetrics.consensus.panel import Deciding, DelphiPanel
 from recoverymetrics.consensus.rules import AllOf, AnyOf, Rule, as_rule
@@ -46,6 +46,10 @@ class SensitivityPlan:
     equal_weights: Sequence[str] | None = None
     leave_out: Sequence[str] | None = None
     n_boot: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.n_boot < 0:
+            raise OptionError(f"n_boot={self.n_boot} must be 0 (no bootstrap) or more.")
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class SensitivityResult(AbstractResult):
             {
                 "n_statements": [len(tidy)],
                 "n_consensus": [int(tidy["consensus"].sum())],
-                "n_robust": [int(tidy["robust"].sum())],
+                "n_robust": [int((tidy["robust"] & tidy["status"].isin(DECIDED)).sum())],
                 "n_uncertain": [int(uncertain)],
                 "n_scenarios": [len(self.kinds)],
                 "n_boot": [self.n_boot],

@@ -22,6 +22,10 @@ from recoverymetrics.numerics import counts as tally
 from recoverymetrics.numerics.agreement import agreement_weights, cohen_kappa
 from recoverymetrics.typing import FloatArray
 
+CV_BANDS = ((0.5, "good"), (0.8, "another round may help"))
+"""Words for the coefficient of variation, up to each limit (English and Kernan 1976)."""
+CV_POOR = "another round is needed"
+
 STABLE = 0.15
 """Less than this share of people moving counts as stable (Scheibe, Skutsch and Schofer 1975)."""
 
@@ -61,8 +65,9 @@ class StabilityResult(AbstractResult):
     def _tables(self) -> tuple[Table, ...]:
         notes = (
             f"Stable: fewer than {STABLE:.0%} of the people would have to move to turn one histogram into the other. "
-            "Wilcoxon and McNemar are exact; kappa has quadratic weights; cqv is the coefficient of quartile "
-            "variation in the later round with Bonett's interval.",
+            "Wilcoxon and McNemar are exact; kappa has quadratic weights; cv and cqv are the coefficient of variation and of "
+            "quartile variation (with Bonett's interval) in the later round. cv_band: up to .5 good, up to .8 another "
+            "round may help, above that one is needed (English and Kernan 1976); it depends on where the scale starts.",
             f"Rated in one round only: {', '.join(self.never_repeated) or 'none'}.",
         )
         return (Table("Overview", self.glance()), Table("Statements", self.tidy(), notes=notes))
@@ -108,7 +113,7 @@ def stability(
 _COLUMNS = (
     "statement", "round_from", "round_to", "n", "agreement_from", "agreement_to", "mean_change", "n_changed",
     "wilcoxon", "wilcoxon_p_value", "gained", "lost", "mcnemar_p_value", "kappa", "distribution_change", "stable",
-    "cv", "cqv", "cqv_conf_low", "cqv_conf_high",
+    "cv", "cv_band", "cqv", "cqv_conf_low", "cqv_conf_high",
 )  # fmt: skip
 
 
@@ -127,6 +132,7 @@ def _compare(
     moved = distribution_change(one.sum(axis=0), two.sum(axis=0))
     everyone = second[~np.isnan(second)]
     cqv = quartile_variation(everyone, level=level)
+    variation = coefficient_of_variation(everyone)
     return {
         "n": n,
         "agreement_from": float(agree_a.mean()),
@@ -141,10 +147,29 @@ def _compare(
         "kappa": cohen_kappa(one.T @ two, agreement_weights(values, "quadratic")).estimate,
         "distribution_change": moved,
         "stable": moved < STABLE,
-        "cv": float(everyone.std(ddof=1) / everyone.mean())
-        if everyone.size > 1 and everyone.mean() > 0
-        else np.nan,
+        "cv": variation,
+        "cv_band": cv_band(variation),
         "cqv": cqv.estimate,
         "cqv_conf_low": cqv.conf_low,
         "cqv_conf_high": cqv.conf_high,
     }
+
+
+def coefficient_of_variation(ratings: FloatArray) -> float:
+    """Standard deviation (``n - 1``) over mean; NaN below two ratings or without a positive mean."""
+    if ratings.size < 2 or ratings.mean() <= 0:
+        return float("nan")
+    return float(ratings.std(ddof=1) / ratings.mean())
+
+
+def cv_band(variation: float) -> str:
+    """Words for a coefficient of variation (English and Kernan 1976).
+
+    Examples
+    --------
+    >>> cv_band(0.25), cv_band(0.6), cv_band(0.9)
+    ('good', 'another round may help', 'another round is needed')
+    """
+    if np.isnan(variation):
+        return "no data"
+    return next((word for limit, word in CV_BANDS if variation <= limit), CV_POOR)

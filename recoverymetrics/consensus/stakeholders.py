@@ -15,7 +15,7 @@ from recoverymetrics.consensus.check import ConsensusResult
 from recoverymetrics.consensus.lists import ConsensusList, read_list, read_matches
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import OptionError
-from recoverymetrics.numerics.proportions import difference_interval
+from recoverymetrics.numerics.proportions import difference_interval, equivalence_p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -203,8 +203,8 @@ class StakeholderComparison(AbstractResult):
         ]
         notes = [
             f"Convergence uses the {self.denominator} denominator, {words}. Elements matched by {self.matched_by}.",
-            f"Equivalent: the {1 - 2 * (1 - self.level):.0%} interval of the difference lies within "
-            f"{self.margin:.0%} points either way.",
+            f"Equivalent: two one-sided tests find the difference smaller than {self.margin * 100:g} points either way "
+            f"(equivalence_p_value below {1 - self.level:g}; its {1 - 2 * (1 - self.level):.0%} interval lies inside).",
             *(own.note for own in self.lists if own.note),
         ]
         return (Table("Pairs of panels", self.pairs(), notes=tuple(notes)), Table("Elements", self.tidy()))
@@ -249,7 +249,7 @@ def compare_stakeholders(
     Raises
     ------
     OptionError
-        Unknown denominator.
+        Unknown denominator, or a margin, level or weight that is not a share.
     DataError
         A match that names an unknown element.
 
@@ -262,6 +262,11 @@ def compare_stakeholders(
     0.5
     """
     convergence(0, 1, 1, denominator=denominator)
+    if not 0 < margin < 1 or not 0.5 < level < 1 or not 0 <= partial_weight <= 1:
+        raise OptionError(
+            f"margin={margin!r}, level={level!r}, partial_weight={partial_weight!r}: a margin lies between 0 and 1 (0.10 "
+            "for 10 points), a level between 0.5 and 1, a weight from 0 to 1."
+        )
     given = (consensus_a, consensus_b, *others)
     if names is not None and len(names) != len(given):
         raise OptionError(f"names= has {len(names)} entries for {len(given)} panels.")
@@ -292,7 +297,6 @@ def _compare(
     )
     x1, n1, x2, n2 = (rows[c].to_numpy(float) for c in ("n_agree_a", "n_a", "n_agree_b", "n_b"))
     low, high = difference_interval(x1, n1, x2, n2, level=level)
-    e_low, e_high = difference_interval(x1, n1, x2, n2, level=1 - 2 * (1 - level))
     frame = pd.DataFrame(
         {
             "panel_a": a.name,
@@ -310,17 +314,15 @@ def _compare(
     )
     frame["difference"] = frame["agreement_a"] - frame["agreement_b"]
     frame["conf_low"], frame["conf_high"] = low, high
-    frame["equivalent"] = _equivalent(e_low, e_high, margin)
+    frame["equivalence_p_value"] = equivalence_p_value(x1, n1, x2, n2, margin=margin)
+    frame["equivalent"] = _equivalent(frame["equivalence_p_value"], 1 - level)
     frame["status"] = [_status(*row) for row in frame[["match", "in_a", "in_b"]].itertuples(index=False)]
     return frame
 
 
-def _equivalent(low: np.ndarray, high: np.ndarray, margin: float) -> list[bool | None]:
-    """Two one-sided tests: the interval lies inside the margin; None where it cannot be computed."""
-    known = ~np.isnan(low)
-    return [
-        bool(-margin < lo and hi < margin) if k else None for lo, hi, k in zip(low, high, known, strict=True)
-    ]
+def _equivalent(p_values: pd.Series, alpha: float) -> list[bool | None]:
+    """Two one-sided tests at ``alpha``; None where they cannot be computed."""
+    return [None if np.isnan(p) else bool(p < alpha) for p in p_values]
 
 
 def _status(match: str, in_a: Any, in_b: Any) -> str:

@@ -20,6 +20,11 @@ _LAWSHE_1975 = {
 }  # fmt: skip
 
 
+def i_cvi_criterion(n: FloatArray) -> FloatArray:
+    """1.00 with up to five raters, .78 from six on (Polit and Beck 2006)."""
+    return np.where(n >= 6, 0.78, 1.0)
+
+
 def modified_kappa(n_relevant: npt.ArrayLike, n: npt.ArrayLike) -> FloatArray:
     """I-CVI adjusted for chance agreement on relevance (Polit, Beck and Owen 2007).
 

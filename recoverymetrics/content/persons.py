@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.instrument.frame import to_pandas
 from recoverymetrics.typing import IntoFrame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 CODES: Mapping[str, str] = {
     "answered": "named what matters",
@@ -184,6 +187,12 @@ class PersonDefinedResult(AbstractResult):
         scores = score_beside(frame, id, self.weights(), self.coverage, reverse, scale)
         codes = dict(zip(self.persons["person"], self.persons["response_code"], strict=True))
         return scores.assign(response_code=scores["person"].map(codes))
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw how many people named each element in their own words, and what no item asks about."""
+        from recoverymetrics.content.plots import plot_themes
+
+        return plot_themes(self, ax=ax)
 
     def _need(self, by: str) -> None:
         if by not in self.groups:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recoverymetrics.content.indices import i_cvi_criterion
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from recoverymetrics.content.coverage import CoverageResult
+    from recoverymetrics.content.persons import PersonDefinedResult
     from recoverymetrics.content.validity import ContentValidity
 
 INK, PALE, BLUE, ORANGE, GREY = "#222222", "#eef1f4", "#2a6f97", "#c8553d", "#8a8f98"
@@ -61,7 +64,7 @@ def _explain(ax: Axes, y: float, coverage: CoverageResult, columns: dict[str, fl
     for name, x in columns.items():
         ax.text(x, -0.8, _short(name), ha="center", va="bottom", fontsize=7, color=INK)
     told = [f"grey: beyond {coverage.redundant_above} items"] if coverage.redundant else []
-    told += ["dot: in this group's consensus"] if columns else []
+    told += ["dot: in this group's consensus (orange: no item asks about it)"] if columns else []
     ax.text(-0.5, y, "; ".join(told), fontsize=7, color=GREY, va="center")
     n, empty = len(coverage.elements), len(coverage.uncovered)
     without = f", {empty} without" if empty else ""
@@ -106,12 +109,16 @@ def _short(name: str, width: int = 14) -> str:
 
 
 def plot_relevance(validity: ContentValidity, *, by: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the I-CVI of every item with its interval; one mark per group of raters with ``by``."""
+    """Draw the I-CVI of every item with its interval; one mark per group of raters with ``by``.
+
+    The dashed line is the criterion, drawn when it is the same for all items and groups shown.
+    """
     table = validity.tidy()
     order = table.sort_values("i_cvi", na_position="first")["item"].tolist()
     place = {item: i for i, item in enumerate(order)}
     ax = _axes(ax, (7.0, 1.6 + 0.22 * len(order)))
     if by is None:
+        criteria = table["criterion"].to_numpy(dtype=float)
         y = table["item"].map(place)
         low, high = table["i_cvi"] - table["conf_low"], table["conf_high"] - table["i_cvi"]
         below = (table["verdict"] == "below").to_numpy()
@@ -130,11 +137,40 @@ def plot_relevance(validity: ContentValidity, *, by: str | None = None, ax: Axes
         for k, ((name, rows), colour) in enumerate(zip(parts, _cycle(), strict=False)):
             y = rows["item"].map(place) + 0.5 * (k - (len(parts) - 1) / 2) / len(parts)
             ax.plot(rows["i_cvi"], y, "o", ms=4, color=colour, label=str(name).replace("_", " "))
-    ax.axvline(float(table["criterion"].median()), color=GREY, lw=1, ls="--")
+        criteria = i_cvi_criterion(groups["n"].to_numpy(dtype=float))
+    if criteria.min() == criteria.max():
+        ax.axvline(float(criteria[0]), color=GREY, lw=1, ls="--")
     ax.set_yticks(range(len(order)), order, fontsize=7)
+    ax.margins(y=0.02)
     ax.set_xlim(-0.02, 1.04)
     ax.set_xlabel("share of raters who call the item relevant (I-CVI)")
-    ax.legend(fontsize=8, frameon=False, loc="lower left")
+    ax.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    return ax
+
+
+def plot_themes(result: PersonDefinedResult, *, ax: Axes | None = None) -> Axes:
+    """Draw how many people named each element in their own words; orange where no item asks about it."""
+    table = result.tidy()
+    named = table[table["n_persons"] > 0].sort_values("n_persons", kind="stable")
+    outside = int(result.themes.loc[~result.themes["in_elements"], "person"].nunique())
+    labels = [*named["label"], "something that no element covers"]
+    counts = [*named["n_persons"], outside]
+    asked = [*(named["n_items"] > 0), False]
+    ax = _axes(ax, (7.5, 1.4 + 0.26 * len(labels)))
+    for covered, colour, label in (
+        (True, BLUE, "an item asks about it"),
+        (False, ORANGE, "no item asks about it"),
+    ):
+        rows = [i for i, own in enumerate(asked) if own == covered]
+        ax.barh(rows, [counts[i] for i in rows], color=colour, height=0.75, label=label)
+    for i, n in enumerate(counts):
+        ax.text(n, i, f" {n}", va="center", fontsize=7, color=INK)
+    ax.set_yticks(range(len(labels)), labels, fontsize=8)
+    ax.margins(y=0.02)
+    ax.set_xlabel(f"people who named it, of {result.themes['person'].nunique()} who answered")
+    ax.legend(fontsize=8, frameon=False, loc="lower right")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return ax

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.content.agreement import AssignmentResult, assignment, relevance_agreement
-from recoverymetrics.content.indices import CvrTable, aiken_v, lawshe_critical, lawshe_cvr, modified_kappa
+from recoverymetrics.content.indices import (
+    CvrTable,
+    aiken_v,
+    i_cvi_criterion,
+    lawshe_critical,
+    lawshe_cvr,
+    modified_kappa,
+)
 from recoverymetrics.content.ratings import ItemRatings, RatingColumns, read_ratings
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import OptionError
@@ -19,6 +26,8 @@ from recoverymetrics.typing import BoolArray, FloatArray, IntoFrame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from recoverymetrics.content.coverage import CoverageResult
 
 COSMIN_SHARE = 0.85
 """Share of items that must be relevant, and comprehensible (Terwee et al. 2018)."""
@@ -134,29 +143,37 @@ class ContentValidity(AbstractResult):
         """
         return assignment(self.ratings, intended)
 
-    def cosmin(self, by: str | None = "stakeholder") -> pd.DataFrame:
-        """COSMIN counts: share of items that are relevant, and comprehensible (at least 85%).
+    def cosmin(
+        self, by: str | None = "stakeholder", *, coverage: CoverageResult | None = None
+    ) -> pd.DataFrame:
+        """COSMIN counts: share of items that are relevant, and comprehensible (at least 85%), and no concept missing.
 
         Parameters
         ----------
         by : str or None, default "stakeholder"
             COSMIN asks people and professionals separately; without that attribute all raters count together.
+        coverage : CoverageResult, optional
+            From :func:`map_coverage`: comprehensiveness counts the elements (of the group's own consensus, where the coverage
+            knows it) that have an item; all must.
 
         Returns
         -------
         pandas.DataFrame
-            One row per group and aspect: ``n_items``, ``n_met``, ``share``, ``rating`` (``+``, ``-`` or ``?`` for no
-            data). An item meets an aspect when its share of positive ratings reaches the I-CVI criterion.
+            One row per group and aspect: ``n`` (items; for comprehensiveness elements), ``n_met``, ``share``, ``rating``
+            (``+``, ``-`` or ``?`` for no data). An item meets an aspect when its share of positive ratings reaches the
+            I-CVI criterion.
         """
         groups = self.ratings.levels(by) if by is not None and by in self.ratings.groups else ()
         masks = {label: self.ratings.members(str(by), label) for label in groups}
         masks = masks or {"all": np.ones(len(self.ratings.raters), dtype=bool)}
         aspects = {"relevance": self.ratings.relevance, "comprehensibility": self.ratings.comprehensibility}
-        rows = [
-            _cosmin_row(label, aspect, None if values is None else values[:, mask], self.spec.relevant)
-            for label, mask in masks.items()
-            for aspect, values in aspects.items()
-        ]
+        rows = []
+        for label, mask in masks.items():
+            rows += [
+                _cosmin_row(label, aspect, None if values is None else values[:, mask], self.spec.relevant)
+                for aspect, values in aspects.items()
+            ]
+            rows.append(_comprehensiveness(label, coverage))
         return pd.DataFrame(rows)
 
     def plot(self, *, by: str | None = None, ax: Axes | None = None) -> Axes:
@@ -288,11 +305,6 @@ def flag(values: FloatArray, lowest: float) -> FloatArray:
     return np.where(np.isnan(values), np.nan, (values >= lowest).astype(float))
 
 
-def i_cvi_criterion(n: FloatArray) -> FloatArray:
-    """1.00 with up to five raters, .78 from six on (Polit and Beck 2006)."""
-    return np.where(n >= 6, 0.78, 1.0)
-
-
 def kappa_band(kappa: FloatArray) -> np.ndarray:
     """Words for the modified kappa: excellent above .74, good from .60, fair from .40 (Polit et al. 2007)."""
     words = np.select([kappa > 0.74, kappa >= 0.60, kappa >= 0.40], ["excellent", "good", "fair"], "poor")
@@ -317,8 +329,20 @@ def _cosmin_row(label: str, aspect: str, values: FloatArray | None, relevant: in
     return {
         "group": label,
         "aspect": aspect,
-        "n_items": int(rated.sum()),
+        "n": int(rated.sum()),
         "n_met": met,
         "share": share,
         "rating": verdict,
     }
+
+
+def _comprehensiveness(label: str, coverage: CoverageResult | None) -> dict[str, Any]:
+    """No key concept missing: every element has an item; unknown without a coverage."""
+    row: dict[str, Any] = {"group": label, "aspect": "comprehensiveness"}
+    if coverage is None:
+        return row | {"n": 0, "n_met": 0, "share": np.nan, "rating": "?"}
+    own = coverage.stakeholders.get(label)
+    table = coverage.elements if own is None else coverage.elements[coverage.elements["element"].isin(own)]
+    met, n = int((table["n_items"] > 0).sum()), len(table)
+    rating = "?" if n == 0 else ("+" if met == n else "-")
+    return row | {"n": n, "n_met": met, "share": met / n if n else np.nan, "rating": rating}

@@ -284,3 +284,17 @@ def test_no_elements_without_consensus():
     )
     with pytest.raises(DataError, match="for_group"):
         split.to_elements()
+
+
+def test_long_scales_say_how_many_categories_agree():
+    found = panel([("a", 1, 1, 7), ("a", 2, 1, 9)], scale=(1, 9))
+    assert found.check_consensus().accepted == ()
+    assert "Two of 9 categories count as agreement" in found.check_consensus().summary()
+    third = found.check_consensus(rm.ConsensusRule(top_categories=3))
+    assert third.accepted == ("a",)
+    assert "categories count as agreement" not in third.summary()
+
+
+def test_attrition_refuses_more_categories_than_the_scale_has():
+    with pytest.raises(OptionError, match="top_categories=9 does not suit"):
+        panel([("a", 1, 1, 5), ("a", 1, 2, 5)]).attrition(top_categories=9)

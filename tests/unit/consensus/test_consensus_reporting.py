@@ -27,6 +27,7 @@ def panel():
         ("accord", [1, 3, 21, 5, 2, 3]),
         ("delphistar", [3, 7, 20, 4, 4]),
         ("credes", [1, 2, 4, 9]),
+        ("gripp2", [1, 1, 1, 1, 1]),
     ],
 )
 def test_sections_have_the_published_sizes(guideline, sections):
@@ -74,3 +75,18 @@ def test_unknown_guideline_and_topic(panel):
         panel.reporting_checklist("prisma")
     with pytest.raises(OptionError, match="'weather'"):
         panel.reporting_checklist(facts={"weather": "fine"})
+
+
+def test_involvement_is_told_from_the_data(panel):
+    tidy = panel.reporting_checklist("gripp2").tidy().set_index("topic")
+    methods = tidy.loc["involvement_methods", "text"]
+    assert methods.startswith("users: 2 in round 1, 1 in round 2; staff: 2 in round 1, 2 in round 2")
+    assert "users: advise 1, vote 1" in methods
+    assert tidy.loc["involvement_results", "text"].startswith("By the ratings: users alone would add nothing")
+    assert tidy.loc["involvement_reflections", "status"] == "missing"
+
+
+def test_involvement_without_groups_is_missing():
+    frame = pd.DataFrame({"s": ["a"], "p": [1], "r": [1], "x": [5]})
+    panel = rm.DelphiPanel.from_frame(frame, statement="s", panelist="p", round="r", rating="x")
+    assert panel.reporting_checklist("gripp2").glance()["n_missing"].item() == 5

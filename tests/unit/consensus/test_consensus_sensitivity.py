@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 import recoverymetrics as rm
-from recoverymetrics.consensus import bootstrap_consensus
+from recoverymetrics.consensus import bootstrap_consensus, plan_panel_size
 from recoverymetrics.consensus.sensitivity import equal_weights, with_agreement
 from recoverymetrics.errors import OptionError
 
@@ -132,3 +132,16 @@ def test_plan_with_groups():
         rm.plan_panel_size((30,), groups={"users": 0.5})
     with pytest.raises(OptionError, match="at least 1"):
         rm.plan_panel_size((0,))
+
+
+def test_panel_plan_is_drawn_with_one_line_per_agreement():
+    import matplotlib.pyplot as plt
+
+    ax = plan_panel_size((20, 60), agreement=(0.7, 0.9), n_sim=100).plot()
+    assert {text.get_text() for text in ax.texts} == {"70% agree", "90% agree"}
+    plt.close("all")
+
+
+def test_number_of_resampled_panels_must_not_be_negative(panel):
+    with pytest.raises(OptionError, match="n_boot=-1 must be 0"):
+        panel.sensitivity(n_boot=-1)

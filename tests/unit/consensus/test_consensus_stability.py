@@ -12,6 +12,7 @@ from recoverymetrics.consensus.paired import (
     quartile_variation,
     signed_ranks,
 )
+from recoverymetrics.consensus.stability import coefficient_of_variation, cv_band
 
 EXACT = 1e-12  # both sides enumerate the same distribution
 
@@ -181,3 +182,21 @@ def test_attrition_interval_is_welch():
     interval = expected.confidence_interval()
     assert row["p_value"] == pytest.approx(expected.pvalue, rel=1e-10)
     np.testing.assert_allclose([row["conf_low"], row["conf_high"]], [interval.low, interval.high])
+
+
+@pytest.mark.parametrize(
+    ("variation", "band"),
+    # English & Kernan 1976: up to .5 good, up to .8 another round may help, above it is needed
+    [(0.0, "good"), (0.5, "good"), (0.51, "another round may help"), (0.8, "another round may help"),
+     (0.81, "another round is needed"), (np.nan, "no data")],
+)  # fmt: skip
+def test_bands_of_the_coefficient_of_variation(variation, band):
+    assert cv_band(variation) == band
+
+
+def test_coefficient_of_variation_of_a_panel():
+    row = long([1, 1, 5], [1, 1, 5]).stability().tidy().iloc[0]
+    assert row["cv"] == pytest.approx(np.std([1, 1, 5], ddof=1) / (7 / 3))
+    assert row["cv_band"] == "another round is needed"
+    assert np.isnan(coefficient_of_variation(np.array([3.0])))
+    assert np.isnan(coefficient_of_variation(np.zeros(4)))

@@ -6,6 +6,7 @@ from scipy import stats
 import recoverymetrics as rm
 from recoverymetrics.consensus import convergence
 from recoverymetrics.errors import DataError, OptionError
+from recoverymetrics.numerics.proportions import equivalence_p_value
 
 
 def elements(prefix, labels, domain="barrier", **more):
@@ -108,6 +109,18 @@ def test_equivalence_is_two_one_sided_tests():
     assert rm.compare_stakeholders(many, far).tidy()["equivalent"].tolist() == [False]
     few = many.assign(n=15)
     assert rm.compare_stakeholders(few, few).tidy()["equivalent"].tolist() == [False]
+    row = rm.compare_stakeholders(many, near).tidy().iloc[0]
+    assert row["equivalence_p_value"] == pytest.approx(
+        float(equivalence_p_value(1800, 2000, 1820, 2000, margin=0.10))
+    )
+    assert "equivalence_p_value below 0.05" in rm.compare_stakeholders(many, near).summary()
+
+
+@pytest.mark.parametrize("options", [{"margin": 10}, {"margin": 0}, {"level": 95}, {"partial_weight": 2}])
+def test_margin_level_and_weight_must_be_shares(options):
+    some = elements("e", ["x"])
+    with pytest.raises(OptionError, match="for 10 points"):
+        rm.compare_stakeholders(some, some, **options)
 
 
 def test_three_panels_give_three_pairs(groups):

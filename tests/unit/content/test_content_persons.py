@@ -141,3 +141,20 @@ def test_wrong_columns(themes, coverage):
     with pytest.raises(DataError, match="'z'"):
         result.augment(pd.DataFrame({"id": ["p1"], "h1": [3]}), id="id", reverse=["z"])
     assert "never" in result.summary() or "nothing here subtracts" in result.summary()
+
+
+def test_figure_counts_people_and_marks_what_no_item_asks(themes, coverage):
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import to_hex
+
+    ax = rm.map_themes(themes, coverage).plot()
+    labels = [tick.get_text() for tick in ax.get_yticklabels()]
+    bars = {labels[round(bar.get_y() + bar.get_height() / 2)]: bar for bar in ax.patches}
+    assert {label: bar.get_width() for label, bar in bars.items()} == {
+        "Hope": 1, "Peers": 1, "Stigma": 1, "something that no element covers": 1,
+    }  # fmt: skip
+    assert to_hex(bars["Peers"].get_facecolor()) == to_hex(
+        bars["something that no element covers"].get_facecolor()
+    )
+    assert to_hex(bars["Hope"].get_facecolor()) != to_hex(bars["Peers"].get_facecolor())
+    plt.close("all")

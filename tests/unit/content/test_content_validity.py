@@ -115,10 +115,10 @@ def test_groups_and_cosmin():
     assert by.loc[("users", "i0"), "difference"] == 1
     cosmin = result.cosmin().set_index(["group", "aspect"])["rating"].to_dict()
     assert cosmin == {
-        ("users", "relevance"): "+", ("users", "comprehensibility"): "-",
-        ("staff", "relevance"): "-", ("staff", "comprehensibility"): "+",
+        ("users", "relevance"): "+", ("users", "comprehensibility"): "-", ("users", "comprehensiveness"): "?",
+        ("staff", "relevance"): "-", ("staff", "comprehensibility"): "+", ("staff", "comprehensiveness"): "?",
     }  # fmt: skip
-    assert validity([[4, 4]]).cosmin()["rating"].tolist() == ["+", "?"]
+    assert validity([[4, 4]]).cosmin()["rating"].tolist() == ["+", "?", "?"]
     with pytest.raises(OptionError, match="region="):
         result.by_group("region")
 
@@ -211,3 +211,23 @@ def test_figures():
     plt.close("all")
     assert "I-CVI 1.00" in result.summary()
     assert result.to_dict()["glance"]["n_items"] == 2
+
+
+def test_cosmin_asks_whether_a_concept_is_missing():
+    elements = ["hope", "home"]
+    mapping = {"i0": "hope"}
+    result = validity([[4, 4, 4]])
+    missing = rm.map_coverage(["i0"], elements, mapping)
+    row = result.cosmin(coverage=missing).iloc[2]
+    assert (row["aspect"], row["n"], row["n_met"], row["rating"]) == ("comprehensiveness", 2, 1, "-")
+    assert result.cosmin(coverage=rm.map_coverage(["i0"], ["hope"], mapping)).iloc[2]["rating"] == "+"
+    # each group of raters is asked about its own consensus
+    table = ratings([[4, 4]])
+    table["who"] = table["rater"].map({"r0": "users", "r1": "staff"})
+    own = rm.map_coverage(
+        ["i0"], elements, mapping, stakeholders={"users": ["hope"], "staff": ["hope", "home"]}
+    )
+    both = rm.content_validity(table, item="item", rater="rater", relevance="x", stakeholder="who")
+    found = both.cosmin(coverage=own).set_index(["group", "aspect"])["rating"]
+    assert found["users", "comprehensiveness"] == "+"
+    assert found["staff", "comprehensiveness"] == "-"

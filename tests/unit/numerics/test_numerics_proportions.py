@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+from statsmodels.stats.proportion import (
+    confint_proportions_2indep,
+    proportion_confint,
+    tost_proportions_2indep,
+)
 
 from recoverymetrics.errors import OptionError
-from recoverymetrics.numerics.proportions import difference_interval, proportion_interval
+from recoverymetrics.numerics.proportions import difference_interval, equivalence_p_value, proportion_interval
 
 CLOSED_FORM = 1e-12  # the same formula in floating point
 
@@ -43,3 +47,43 @@ def test_no_trials_give_no_interval():
 def test_unknown_interval_lists_the_known_ones():
     with pytest.raises(OptionError, match="wilson, clopper_pearson"):
         proportion_interval(1, 2, method="wald")
+
+
+TABLES = [(180, 200, 178, 200, 0.10), (47, 52, 40, 43, 0.15), (12, 20, 13, 20, 0.20), (20, 20, 20, 20, 0.10)]
+
+
+@pytest.mark.parametrize(("x1", "n1", "x2", "n2", "margin"), TABLES)
+def test_equivalence_p_value_inverts_the_interval(x1, n1, x2, n2, margin):
+    p = float(equivalence_p_value(x1, n1, x2, n2, margin=margin))
+    low, high = difference_interval(x1, n1, x2, n2, level=1 - 2 * p)
+    assert max(-low, high) == pytest.approx(margin, abs=1e-9)
+
+
+@pytest.mark.parametrize(("x1", "n1", "x2", "n2", "margin"), TABLES[:3])
+def test_equivalence_p_value_is_near_that_of_the_score_test(x1, n1, x2, n2, margin):
+    score = tost_proportions_2indep(x1, n1, x2, n2, -margin, margin, method="score", compare="diff").pvalue
+    # another one-sided test of the same hypothesis: they differ in the second digit
+    assert float(equivalence_p_value(x1, n1, x2, n2, margin=margin)) == pytest.approx(score, rel=0.25)
+
+
+def test_equivalence_p_value_outside_the_margin_and_without_data():
+    p = equivalence_p_value([10, 30, 0], [20, 40, 0], [19, 26, 3], [20, 40, 4], margin=0.10)
+    assert p[0] > 0.99
+    assert p[1] == pytest.approx(0.5, abs=1e-3)  # the difference is the margin
+    assert np.isnan(p[2])
+    swapped = equivalence_p_value(
+        [19, 26], 20 * np.array([1, 2]), [10, 30], 20 * np.array([1, 2]), margin=0.10
+    )
+    assert swapped == pytest.approx(p[:2])
+
+
+def test_equivalence_holds_its_level_at_the_margin():
+    # at a true difference equal to the margin at most about five in a hundred are called equivalent
+    rng = np.random.default_rng(3)
+    x1, x2 = rng.binomial(150, 0.85, 20_000), rng.binomial(150, 0.75, 20_000)
+    assert (equivalence_p_value(x1, 150, x2, 150, margin=0.10) < 0.05).mean() == pytest.approx(0.05, abs=0.01)
+
+
+def test_margin_must_be_a_share():
+    with pytest.raises(OptionError, match="for 10 points"):
+        equivalence_p_value(1, 2, 1, 2, margin=10)
