@@ -20,6 +20,7 @@ from recoverymetrics.instrument import ItemData, read_items, to_pandas
 from recoverymetrics.typing import FloatArray, IntoFrame, Seed
 
 CorrelationKind = Literal["pearson", "spearman", "polychoric", "tetrachoric", "fiml", "cor"]
+COLLAPSED = 0.95  # correlation of two factors that is reported
 Extractor = Callable[[FloatArray, int], extract.Extraction]
 
 EXTRACTIONS: dict[str, Extractor] = {
@@ -289,7 +290,17 @@ def _notes(items: tuple[str, ...], estimates: EFAEstimates) -> tuple[str, ...]:
     if not estimates.extraction_converged:
         notes.append("the extraction did not converge.")
     if not estimates.rotation_converged:
-        notes.append("the rotation did not converge.")
+        notes.append(
+            "the rotation did not converge; this criterion may have no minimum here (factors collapse into each "
+            "other). Use rotation='oblimin', or fewer factors."
+        )
+    between = np.abs(estimates.phi - np.eye(len(estimates.phi)))
+    if estimates.rotation_converged and between.max() > COLLAPSED:
+        i, j = np.unravel_index(int(between.argmax()), between.shape)
+        notes.append(
+            f"factors F{min(i, j) + 1} and F{max(i, j) + 1} correlate {estimates.phi[i, j]:.2f}: they are hardly two; "
+            "use fewer factors or another rotation."
+        )
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=3)
     return tuple(notes)

@@ -292,6 +292,18 @@ class EFAResult(AbstractResult):
 
         return self._items_by_factors(weights_of(self, method))
 
+    def score_validity(self, *, method: str = "regression") -> pd.DataFrame:
+        """Correlation of the scores with the factors, per factor; below .9 scores rank persons loosely.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``factor``, ``estimate`` and ``r_squared`` (determinacy; Grice 2001).
+        """
+        from recoverymetrics.efa.scores import score_validity
+
+        return score_validity(self, method)
+
     def augment(self, data: IntoFrame, *, method: str = "regression") -> pd.DataFrame:
         """Return the data with one score column per factor."""
         from recoverymetrics.instrument import to_pandas

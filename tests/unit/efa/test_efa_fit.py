@@ -12,7 +12,6 @@ from recoverymetrics.efa import EFAResult, PrincipalAxis, congruence, factorabil
 from recoverymetrics.efa import extraction as extract
 from recoverymetrics.efa.criteria import CRITERIA
 from recoverymetrics.efa.measures import degrees_of_freedom, fit_measures, rmsea_interval
-from recoverymetrics.efa.scores import score_validity
 
 PLANTED = np.kron(np.eye(3), np.array([[0.8], [0.7], [0.6], [0.5]]))
 PHI = np.full((3, 3), 0.3) + 0.7 * np.eye(3)
@@ -162,7 +161,7 @@ def test_scores_track_the_factors(method):
     fit = fit_efa(sample(), 3)
     scores = fit.scores(sample(seed=2), method=method)
     assert scores.shape == (2000, 3)
-    validity = score_validity(fit, method)
+    validity = fit.score_validity(method=method)
     assert (validity["estimate"] > 0.75).all()
     spread = np.corrcoef(scores, rowvar=False)
     if method == "tenberge":
@@ -338,3 +337,14 @@ def test_structures_of_groups_are_compared():
     assert broken.plot().get_images()[0].get_array().shape == (3, 3)
     with pytest.raises(rm.DataError, match="two groups"):
         compare_structures(same, 3, group=["a"] * 1200, items=list(population().columns))
+
+
+def test_collapsing_rotation_is_reported():
+    with pytest.warns(rm.EstimationWarning, match="may have no minimum"):
+        fit = fit_efa(sample(300), 3, rotation="covarimin", n_starts=1)
+    assert not fit.converged
+    two = np.kron(np.eye(2), np.array([[0.8], [0.7], [0.6]]))
+    sigma = two @ np.array([[1.0, 0.97], [0.97, 1.0]]) @ two.T
+    np.fill_diagonal(sigma, 1.0)
+    with pytest.warns(rm.EstimationWarning, match="F1 and F2 correlate 0.97: they are hardly two"):
+        fit_efa(pd.DataFrame(sigma, columns=list("abcdef")), 2, correlation="cor")
