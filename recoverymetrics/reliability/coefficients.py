@@ -86,8 +86,10 @@ def lambda5(S: FloatArray) -> FloatArray:
 
 
 def lambda5_plus(S: FloatArray) -> FloatArray:
-    """Lambda 5 with the factor p/(p-1) on its last term."""
+    """Lambda 5 with the factor p/(p-1) on its last term; NaN for two items, where it is no lower bound."""
     p = S.shape[-1]
+    if p < 3:
+        return np.full(S.shape[:-2], np.nan)
     return np.asarray(lambda1(S) + p / (p - 1) * (lambda5(S) - lambda1(S)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from recoverymetrics.display import AbstractResult, Table
@@ -136,12 +135,14 @@ class ReliabilityResult(AbstractResult):
         return self.estimates.copy()
 
     def glance(self) -> pd.DataFrame:
-        """One row: size, and the lowest omega total over scales and groups."""
-        omega = self.estimates[self.estimates["term"] == "omega_total"]
-        lowest = omega.loc[omega["estimate"].idxmin()] if omega["estimate"].notna().any() else None
+        """One row: size, and the lowest omega total over scales and groups (alpha for scales of two items only)."""
+        terms = self.estimates["term"]
+        term = "omega_total" if (terms == "omega_total").any() else "alpha"
+        shown = self.estimates[terms == term]
+        lowest = shown.loc[shown["estimate"].idxmin()]
         row = {
-            "method": "lowest omega_total",
-            **{k: np.nan if lowest is None else lowest[k] for k in ("estimate", "conf_low", "conf_high")},
+            "method": f"lowest {term}",
+            **{k: lowest[k] for k in ("estimate", "conf_low", "conf_high")},
             "n": int(self.estimates.groupby("scale")["n"].apply(_total_n, self.estimates).max()),
             "n_items": int(self.estimates["n_items"].max()),
             "n_scales": self.estimates["scale"].nunique(),

@@ -324,3 +324,12 @@ def test_bootstrap_of_categorical_coefficients() -> None:
         assert drawn["std_error"].to_numpy() == pytest.approx(delta["std_error"].to_numpy(), rel=0.3)
         assert (drawn["conf_low"] < drawn["estimate"]).all()
         pd.testing.assert_frame_equal(drawn, function(data, interval=boot).tidy())
+
+
+def test_a_scale_of_two_items_has_alpha_and_no_omega() -> None:
+    glance = rel.estimate_reliability(ordinal(), items=["d", "e"]).glance().iloc[0]
+    assert glance["method"] == "lowest alpha"
+    assert glance["estimate"] == pytest.approx(rel.cronbach_alpha(ordinal(), items=["d", "e"]).estimate)
+    bounds = rel.guttman_lambdas(ordinal(), items=["d", "e"]).tidy().set_index("term")["estimate"]
+    assert np.isnan(bounds["lambda5_plus"])
+    assert bounds["glb"] == pytest.approx(bounds["lambda3"], abs=1e-6)
