@@ -8,10 +8,11 @@ from recoverymetrics.irt.mokken import MokkenResult, fit_mokken
 from recoverymetrics.irt.priors import Beta, LogNormal, Normal
 from recoverymetrics.irt.rasch import RaschResult, fit_rasch
 from recoverymetrics.irt.result import IRTResult
-from recoverymetrics.irt.spec import Quadrature, QuasiMonteCarlo
+from recoverymetrics.irt.spec import AdaptiveQuadrature, Quadrature, QuasiMonteCarlo
 from recoverymetrics.irt.structure import Bifactor
 
 __all__ = [
+    "AdaptiveQuadrature",
     "Beta",
     "Bifactor",
     "CATResult",

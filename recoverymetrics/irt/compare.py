@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import chi2, norm
 
 from recoverymetrics.errors import ModelError
+from recoverymetrics.irt import adaptive
 from recoverymetrics.irt.likelihood import group_table, item_blocks, log_tables, log_weights
 from recoverymetrics.numerics.em import node_posterior
 from recoverymetrics.numerics.em_reduced import (
@@ -59,6 +60,8 @@ def compare_fits(fits: tuple[IRTResult, ...]) -> pd.DataFrame:
 def casewise_loglik(est: Estimated) -> FloatArray:
     """Log marginal likelihood of each person, input order."""
     problem, layout = est.problem, est.layout
+    if problem.adaptive:
+        return _adaptive_loglik(est)
     stacked = log_tables(layout, est.extended, problem.theta)
     out = np.empty(est.coded.n)
     for g, patterns in enumerate(problem.patterns):
@@ -70,6 +73,14 @@ def casewise_loglik(est: Estimated) -> FloatArray:
                 [node_posterior(Z, L, prior)[1] for _, Z in patterns.responses.chunks(L.shape[1])]
             )
         out[patterns.persons] = values[patterns.pattern]
+    return out
+
+
+def _adaptive_loglik(est: Estimated) -> FloatArray:
+    problem = adaptive.starting_problem(est.layout, est.problem.patterns, est.problem.adaptive, est.x)
+    out = np.empty(est.coded.n)
+    for g, patterns in enumerate(problem.patterns):
+        out[patterns.persons] = adaptive.casewise_loglik(problem, est.x, g)[patterns.pattern]
     return out
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from recoverymetrics.errors import DataError, EstimationWarning, ModelError
 from recoverymetrics.instrument.frame import read_items
+from recoverymetrics.irt.adaptive import cross_product, maximise_adaptive, starting_problem
 from recoverymetrics.irt.calibration import Calibration
 from recoverymetrics.irt.information import cross_product_information, observed_information
 from recoverymetrics.irt.layout import Layout, build_layout
@@ -19,9 +20,10 @@ from recoverymetrics.irt.priors import Prior, PriorTerm
 from recoverymetrics.irt.responses import CodedResponses, code_responses, collapse
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.irt.spec import (
+    AdaptiveQuadrature,
     IRTSpec,
-    Quadrature,
     QuasiMonteCarlo,
+    Rule,
     check_choices,
     make_coarse_nodes,
     make_nodes,
@@ -38,7 +40,9 @@ from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
 WORTHWHILE = 100_000
 """Patterns times nodes from which a first climb on coarse nodes pays."""
 ROUGH = 1e-3
-"""Gain in log-likelihood at which the climb on coarse nodes ends."""
+"""Gain in log-likelihood per 5,000 persons at which the climb on coarse nodes ends; single precision sees no less."""
+ROUGH_EVALUATIONS = 40
+"""Most E-steps on coarse nodes."""
 STEEPEST = 25.0
 """A slope beyond this is reported as diverging."""
 
@@ -56,7 +60,7 @@ def fit_irt(
     partial: Collection[str] | str = (),
     fixed: Mapping[str, float] | None = None,
     constrain: Sequence[Collection[str]] = (),
-    quadrature: int | Quadrature | QuasiMonteCarlo = 61,
+    quadrature: int | Rule = 61,
     estimator: str = "em",
     se: str | None = "oakes",
     priors: Mapping[str, Prior] | None = None,
@@ -98,15 +102,15 @@ def fit_irt(
         calibration. See ``IRTResult.fixed_values``.
     constrain : sequence of sets, optional
         Sets of ``"item.parameter"`` that share one value.
-    quadrature : int, Quadrature or QuasiMonteCarlo, default 61
+    quadrature : int, Quadrature, QuasiMonteCarlo or AdaptiveQuadrature, default 61
         Nodes per dimension over [-6, 6]. With the default, two dimensions take 25, three 17, more take
-        quasi-random points.
+        adaptive quadrature (every item on one factor) or quasi-random points.
     estimator : {"em", "qmcem"}, default "em"
         Fixed quadrature, or quasi-Monte Carlo nodes. Both are EM-gradient steps with quasi-Newton
         acceleration on the marginal likelihood.
     se : {"oakes", "crossprod", "sandwich"} or None, default "oakes"
         Standard errors from the observed information (Oakes identity), the cross-product of casewise scores,
-        or both.
+        or both. With adaptive quadrature always the cross-product.
     priors : mapping, optional
         ``{"logit_g": Normal(-1.5, 0.5), "i3.a1": LogNormal(0, 0.5)}``.
     weights : array-like, optional
@@ -150,13 +154,14 @@ def fit_irt(
     record = read_items(data, items=items, group=group)
     name, kind = check_choices(estimator, se)
     resolved = read_structure(structure, record.items, n_factors)
+    rule = resolve_quadrature(quadrature, resolved, name)
     spec = IRTSpec(
         models=model_names(model, record.items),
         structure=resolved,
         rules=make_restrictions(equal, partial, free, fixed, constrain),
-        quadrature=resolve_quadrature(quadrature, resolved, name),
+        quadrature=rule,
         estimator=name,
-        se=kind,
+        se="crossprod" if kind and isinstance(rule, AdaptiveQuadrature) else kind,
         priors=dict(priors or {}),
         group=group if isinstance(group, str) else None,
     )
@@ -187,8 +192,12 @@ def calibrate(
     task = Problem(layout, patterns, nodes, specific, prior_terms(layout, spec.priors))
     first = initial(layout, coded, start)
     with single_thread():
-        found = search(task, first, spec, tolerance, max_iterations)
-        found, covariance, ok = with_covariance(task, found, spec.se)
+        if isinstance(spec.quadrature, AdaptiveQuadrature):
+            task = replace(task, adaptive=spec.quadrature.n)
+            found, covariance, ok = search_adaptive(task, first, spec, tolerance, max_iterations)
+        else:
+            found = search(task, first, spec, tolerance, max_iterations)
+            found, covariance, ok = with_covariance(task, found, spec.se)
     notes = (*notes, *_complaints(layout, found, ok, spec.se))
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=3)
@@ -211,13 +220,33 @@ def search(task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, ma
     work = sum(p.responses.n for p in task.patterns) * task.theta.shape[0]
     if coarse is None or work < WORTHWHILE:
         return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
+    persons = sum(float(p.responses.weights.sum()) for p in task.patterns)
     rough = maximise(
-        task.coarse(*coarse), start, tolerance=max(ROUGH, tolerance), max_evaluations=max_iterations
+        task.coarse(*coarse),
+        start,
+        tolerance=max(ROUGH * max(1.0, persons / 5000), tolerance),
+        max_evaluations=min(max_iterations, ROUGH_EVALUATIONS),
     )
     if not np.isfinite(rough.point.value):
         return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
     fine = maximise(task, rough.x, tolerance=tolerance, max_evaluations=max_iterations, memory=rough.memory)
     return replace(fine, n_evaluations=fine.n_evaluations + rough.n_evaluations)
+
+
+def search_adaptive(
+    task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int
+) -> tuple[Maximum, FloatArray | None, bool | None]:
+    """A rough climb on a thousand quasi-random points, then adaptive quadrature; cross-product standard errors."""
+    nodes, _ = make_nodes(QuasiMonteCarlo(1024), spec.structure)
+    rough = maximise(task.coarse(nodes), start, tolerance=0.1, max_evaluations=ROUGH_EVALUATIONS)
+    begin = rough.x if np.isfinite(rough.point.value) else start
+    problem = starting_problem(task.layout, task.patterns, task.adaptive, begin, task.priors)
+    found, problem = maximise_adaptive(problem, begin, tolerance, max_iterations)
+    found = replace(found, n_evaluations=found.n_evaluations + rough.n_evaluations)
+    if spec.se is None:
+        return found, None, None
+    information = cross_product(problem, found.x)
+    return found, solve_information(information, np.eye(found.x.size)), _positive(information)
 
 
 def initial(layout: Layout, coded: CodedResponses, start: IRTResult | FloatArray | None) -> FloatArray:

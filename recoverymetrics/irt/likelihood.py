@@ -52,6 +52,8 @@ class Problem:
         Priors on free parameters.
     dtype : type
         Precision of the E-step.
+    adaptive : int
+        Nodes per dimension of adaptive quadrature where estimation and scoring use it; 0 otherwise.
     """
 
     layout: Layout
@@ -60,6 +62,7 @@ class Problem:
     specific: Nodes | None = None
     priors: tuple[PriorTerm, ...] = ()
     dtype: Any = np.float64
+    adaptive: int = 0
 
     def coarse(self, nodes: Nodes, specific: Nodes | None = None) -> Problem:
         """The same problem on other nodes in single precision, for the way to the maximum."""

@@ -31,7 +31,7 @@ def plot_information(est: Estimated, ax: Axes | None = None, group: str | None =
     axes = _axes(ax)
     frame = information_frame(est, GRID, group)
     axes.plot(frame["theta"], frame["test"], color="#1f4e79", label="information")
-    axes.set(xlabel="theta", ylabel="test information", ylim=(0, None))
+    axes.set(xlabel="theta", ylabel="test information", ylim=(0, 1.3 * float(frame["test"].max())))
     twin = axes.twinx()
     twin.plot(frame["theta"], frame["std_error"], color="#b04a3a", linestyle="--", label="standard error")
     twin.set(ylabel="standard error", ylim=(0, min(float(frame["std_error"].max()) * 1.05, 2.0)))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.errors import OptionError
+from recoverymetrics.irt.adaptive import adaptive_scores
 from recoverymetrics.irt.calibration import Estimated, code_new
 from recoverymetrics.irt.responses import CodedResponses, Patterns, collapse
 from recoverymetrics.irt.scoring import (
@@ -89,7 +90,10 @@ def _pattern_scores(est: Estimated, g: int, patterns: Patterns, kind: str) -> Sc
     nothing: BoolArray = np.all(codes < 0, axis=1)
     if kind == "sum_eap":
         return _sum_scores(est, g, patterns, nothing)
-    scores = eap_scores(est.problem, est.x, g, patterns)
+    if est.problem.adaptive:
+        scores = Scores(*adaptive_scores(est.layout, patterns, g, est.problem.adaptive, est.x))
+    else:
+        scores = eap_scores(est.problem, est.x, g, patterns)
     if kind != "eap":
         scores = newton_scores(est.layout, est.extended, g, patterns, scores.estimate, kind)  # type: ignore[arg-type]
     if nothing.any():

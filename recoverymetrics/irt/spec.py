@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from recoverymetrics.errors import OptionError
 from recoverymetrics.irt.layout import Restrictions
@@ -49,6 +49,22 @@ class QuasiMonteCarlo:
 
 
 @dataclass(frozen=True)
+class AdaptiveQuadrature:
+    """Gauss-Hermite nodes that follow each person's posterior, for correlated factors with simple structure.
+
+    Parameters
+    ----------
+    n : int, default 5
+        Nodes per dimension.
+    """
+
+    n: int = 5
+
+
+Rule: TypeAlias = Quadrature | QuasiMonteCarlo | AdaptiveQuadrature
+
+
+@dataclass(frozen=True)
 class IRTSpec:
     """The request behind a fit.
 
@@ -60,7 +76,7 @@ class IRTSpec:
         Loading pattern.
     rules : Restrictions
         Equalities, freed and fixed parameters.
-    quadrature : Quadrature or QuasiMonteCarlo
+    quadrature : Quadrature, QuasiMonteCarlo or AdaptiveQuadrature
         Nodes.
     estimator : str
         ``"em"`` or ``"qmcem"``.
@@ -75,7 +91,7 @@ class IRTSpec:
     models: tuple[str, ...]
     structure: Structure
     rules: Restrictions = field(default_factory=Restrictions)
-    quadrature: Quadrature | QuasiMonteCarlo = field(default_factory=Quadrature)
+    quadrature: Rule = field(default_factory=Quadrature)
     estimator: str = "em"
     se: str | None = "oakes"
     priors: Mapping[str, Any] = field(default_factory=dict)
@@ -120,16 +136,20 @@ def check_choices(estimator: str, se: str | None) -> tuple[str, str | None]:
     return name, kind
 
 
-def resolve_quadrature(
-    quadrature: int | Quadrature | QuasiMonteCarlo, structure: Structure, estimator: str
-) -> Quadrature | QuasiMonteCarlo:
+def resolve_quadrature(quadrature: int | Rule, structure: Structure, estimator: str) -> Rule:
     """Turn a number of nodes into a rule that fits the number of dimensions.
 
     The default of 61 nodes per dimension is kept for one factor. Two dimensions (two factors, or a general and
-    a specific one) take 25, three take 17, and from four on quasi-random points take over. A number other
+    a specific one) take 25, three take 17. From four on, adaptive quadrature takes over where every item loads on
+    one factor, quasi-random points elsewhere. A number other
     than 61 is used as given; objects are used as they are.
     """
-    if isinstance(quadrature, Quadrature | QuasiMonteCarlo):
+    simple = not structure.has_specific and bool((structure.pattern.sum(axis=1) == 1).all())
+    if isinstance(quadrature, AdaptiveQuadrature) and not simple:
+        raise OptionError(
+            "adaptive quadrature needs items that load on one factor each; use QuasiMonteCarlo."
+        )
+    if isinstance(quadrature, Quadrature | QuasiMonteCarlo | AdaptiveQuadrature):
         return quadrature
     if isinstance(quadrature, bool) or not isinstance(quadrature, int) or quadrature < 3:
         raise OptionError(
@@ -145,11 +165,14 @@ def resolve_quadrature(
                 f"{quadrature} nodes in {D} dimensions are {quadrature**D:.1e} nodes; use fewer, or estimator='qmcem'."
             )
         return Quadrature(quadrature)
-    return {2: Quadrature(25), 3: Quadrature(17)}.get(D, QuasiMonteCarlo())
+    many = AdaptiveQuadrature() if simple and D <= 6 else QuasiMonteCarlo()
+    return {2: Quadrature(25), 3: Quadrature(17)}.get(D, many)
 
 
-def make_nodes(rule: Quadrature | QuasiMonteCarlo, structure: Structure) -> tuple[Nodes, Nodes | None]:
+def make_nodes(rule: Rule, structure: Structure) -> tuple[Nodes, Nodes | None]:
     """Nodes of the primary factors, and of a specific factor if there are any."""
+    if isinstance(rule, AdaptiveQuadrature):
+        rule = QuasiMonteCarlo(2048)
     if isinstance(rule, QuasiMonteCarlo):
         primary = quasi_random_nodes(rule.n, structure.n_primary, seed=rule.seed)
         return primary, rectangular_nodes(31) if structure.has_specific else None
@@ -157,11 +180,9 @@ def make_nodes(rule: Quadrature | QuasiMonteCarlo, structure: Structure) -> tupl
     return primary, rectangular_nodes(rule.n, 1, rule.limits) if structure.has_specific else None
 
 
-def make_coarse_nodes(
-    rule: Quadrature | QuasiMonteCarlo, structure: Structure
-) -> tuple[Nodes, Nodes | None] | None:
+def make_coarse_nodes(rule: Rule, structure: Structure) -> tuple[Nodes, Nodes | None] | None:
     """Fewer nodes for the way to the maximum: half of them for one factor, 15 per dimension for more."""
-    if isinstance(rule, QuasiMonteCarlo):
+    if not isinstance(rule, Quadrature):
         return None
     D = structure.n_primary + structure.has_specific
     n = (rule.n + 1) // 2 if D == 1 else 15

@@ -152,3 +152,19 @@ def comparisons() -> list[Comparison]:
 @pytest.mark.parametrize("comparison", comparisons(), ids=ids(comparisons()))
 def test_agrees_with_mirt(comparison: Comparison) -> None:
     comparison.check()
+
+
+@needs_reference
+@pytest.mark.slow
+def test_five_correlated_dimensions_agree_with_mh_rm() -> None:
+    """mirt's MH-RM is stochastic: agreement to about two decimals is what it promises."""
+    theirs = load_case("irt", "bfi25_cfa5_mhrm")["results"]
+    fit = rm.fit_irt(big_five(), structure=lines("ACENO"), se=None)
+    slopes = fit.tidy("slope_intercept").query("parameter in ['a1', 'a2', 'a3', 'a4', 'a5']")["estimate"]
+    table = np.asarray(theirs["items"]["values"], dtype=float)[:, :5].sum(axis=1)
+    order = [f"{t}{i}" for t in "ACENO" for i in range(1, 6)]
+    reference = [table[theirs["items"]["rows"].index(item)] for item in order]
+    np.testing.assert_allclose(slopes, reference, atol=0.05)
+    correlations = fit.groups[[f"cor_{t}" for t in "ACENO"]].to_numpy()
+    np.testing.assert_allclose(correlations, np.asarray(theirs["cov"]["values"], dtype=float), atol=0.02)
+    assert fit.loglik > theirs["logLik"]

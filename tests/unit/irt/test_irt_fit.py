@@ -53,7 +53,7 @@ def test_slope_intercept_and_ab_say_the_same():
 
 
 def test_standard_errors_agree_between_oakes_and_finite_differences_of_the_gradient():
-    fit = rm.fit_irt(graded_data())
+    fit = rm.fit_irt(graded_data(), tolerance=1e-11)
     problem, x = fit.calibration.problem, fit.x
     h = 1e-5
     hessian = np.array(
@@ -244,3 +244,13 @@ def test_groups_of_new_data_must_be_known():
     with pytest.raises(rm.DataError, match="group 'C' is not one"):
         fit.scores(graded_data(10).assign(region="C"))
     assert fit.scores(two_groups())["estimate"].equals(fit.scores()["estimate"])
+
+
+def test_every_column_is_in_the_glossary():
+    from recoverymetrics.display import GLOSSARY
+
+    fit = rm.fit_irt(graded_data(300))
+    tables = [fit.tidy(), fit.glance(), fit.scores(), fit.item_fit(), fit.item_fit("infit"), fit.person_fit()]
+    tables += [fit.local_dependence(), fit.local_dependence("x2"), fit.global_fit(), fit.score_table()]
+    for table in tables:
+        assert set(table.columns) <= set(GLOSSARY)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import recoverymetrics as rm
+from recoverymetrics.irt import AdaptiveQuadrature
 from recoverymetrics.irt.rotate import rotate
 
 
@@ -127,3 +128,53 @@ def test_plots_draw(kind):
     axes = rm.fit_irt(data, se=None).plot(kind)
     assert axes.has_data()
     plt.close("all")
+
+
+def two_factors(n: int = 500) -> pd.DataFrame:
+    rng = np.random.default_rng(6)
+    theta = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], n)
+    z = np.repeat(1.5 * theta, 4, axis=1) + rng.logistic(size=(n, 8))
+    return pd.DataFrame((z[:, :, None] > [-1.0, 0.0, 1.0]).sum(axis=2), columns=[f"i{j}" for j in range(8)])
+
+
+LINES = "f =~ i0 + i1 + i2 + i3\ng =~ i4 + i5 + i6 + i7"
+
+
+def test_adaptive_quadrature_reaches_the_fixed_grid_with_few_nodes():
+    data = two_factors()
+    grid = rm.fit_irt(data, structure=LINES, quadrature=41, se="crossprod")
+    few = rm.fit_irt(data, structure=LINES, quadrature=AdaptiveQuadrature(9))
+    assert few.loglik == pytest.approx(grid.loglik, abs=0.02)
+    np.testing.assert_allclose(few.tidy()["estimate"], grid.tidy()["estimate"], atol=5e-3)
+    np.testing.assert_allclose(few.tidy()["std_error"], grid.tidy()["std_error"], rtol=5e-3)
+    np.testing.assert_allclose(few.scores()["estimate_f"], grid.scores()["estimate_f"], atol=5e-3)
+    np.testing.assert_allclose(few.scores()["std_error_g"], grid.scores()["std_error_g"], atol=5e-3)
+
+
+def test_adaptive_gradient_is_that_of_its_loglikelihood():
+    from recoverymetrics.irt.adaptive import starting_problem
+
+    fit = rm.fit_irt(two_factors(200), structure=LINES, quadrature=11, se=None)
+    problem = starting_problem(fit.calibration.layout, fit.calibration.problem.patterns, 5, fit.x)
+    x, h = fit.x + 0.05, 1e-5
+    numeric = [(problem(x + h * e).value - problem(x - h * e).value) / (2 * h) for e in np.eye(x.size)]
+    np.testing.assert_allclose(problem(x).gradient, numeric, rtol=1e-5, atol=1e-4)
+
+
+def test_adaptive_quadrature_needs_simple_structure():
+    with pytest.raises(rm.OptionError, match="load on one factor each"):
+        rm.fit_irt(two_factors(100), n_factors=2, quadrature=AdaptiveQuadrature())
+
+
+def test_four_correlated_factors_use_adaptive_quadrature():
+    rng = np.random.default_rng(9)
+    theta = rng.multivariate_normal(np.zeros(4), 0.4 + 0.6 * np.eye(4), 400)
+    z = np.repeat(1.7 * theta, 3, axis=1) + rng.logistic(size=(400, 12))
+    data = pd.DataFrame((z > 0).astype(int), columns=[f"i{j}" for j in range(12)])
+    lines = "\n".join(f"f{d} =~ " + " + ".join(f"i{3 * d + k}" for k in range(3)) for d in range(4))
+    fit = rm.fit_irt(data, "2pl", structure=lines)
+    assert fit.converged
+    assert fit.calibration.spec.quadrature == AdaptiveQuadrature()
+    correlations = fit.groups[[f"cor_f{d}" for d in range(4)]].to_numpy()[np.triu_indices(4, 1)]
+    assert abs(correlations.mean() - 0.4) < 0.12
+    assert np.isfinite(fit.tidy()["std_error"]).all()
