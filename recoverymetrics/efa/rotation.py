@@ -87,9 +87,7 @@ def rotate(
     length = np.sqrt(np.sum(loadings**2, axis=1, keepdims=True)) if criterion.normalize else np.ones((p, 1))
     length = np.where(length > 0, length, 1.0)
     A = loadings / length
-    starts = np.stack(
-        [np.eye(k) if start is None else start, *_random_orthogonal(max(n_starts, 1) - 1, k, seed)]
-    )
+    starts = _starts(A, criterion, n_starts, seed, start)
     T, value, size, iterations = _project(A, criterion, starts, tolerance, max_iterations)
     best = int(np.nanargmin(value))
     n_best = int(np.sum(value < value[best] + 1e-6 * max(1.0, abs(value[best]))))
@@ -111,10 +109,30 @@ def reorder(rotation: Rotation, order: npt.NDArray[np.intp], signs: FloatArray) 
     )  # fmt: skip
 
 
-def _random_orthogonal(count: int, k: int, seed: Seed) -> FloatArray:
-    q, r = np.linalg.qr(generator(seed).standard_normal((count, k, k)))
-    result: FloatArray = q * np.sign(np.einsum("sii->si", r))[:, None, :]
-    return result
+def _starts(
+    A: FloatArray, criterion: RotationCriterion, n_starts: int, seed: Seed, first: FloatArray | None
+) -> FloatArray:
+    """The identity (or ``first``), oblique axes through the varimax clusters, and random orthogonal matrices.
+
+    Simple structure of highly correlated factors lies in a narrow valley far from every orthogonal start; the
+    clusters lead into it.
+    """
+    k = A.shape[1]
+    first = np.eye(k) if first is None else first
+    q, r = np.linalg.qr(generator(seed).standard_normal((max(n_starts - 1, 0), k, k)))
+    turned: FloatArray = q * np.sign(np.einsum("sii->si", r))[:, None, :]
+    if criterion.oblique and len(turned):
+        turned[0] = _cluster_start(A, turned[0])
+    return np.concatenate([first[None], turned])
+
+
+def _cluster_start(A: FloatArray, turned: FloatArray) -> FloatArray:
+    """Axes through the clusters of a varimax solution that starts off its own saddle points."""
+    base = rotate(A, Varimax(), n_starts=1, start=turned, tolerance=1e-4)
+    try:
+        return _target_axes(base, Promax(target="cluster"))
+    except np.linalg.LinAlgError:  # a factor on which no item loads most
+        return turned
 
 
 def _project(
@@ -207,16 +225,22 @@ def _retract(X: FloatArray, oblique: bool) -> FloatArray:
 
 def _promax(loadings: FloatArray, criterion: Promax, n_starts: int, seed: Seed) -> Rotation:
     base = rotate(loadings, Varimax(normalize=criterion.normalize), n_starts=n_starts, seed=seed)
+    T = _target_axes(base, criterion)
+    return Rotation(
+        loadings @ np.linalg.inv(T).T, T.T @ T, T, float("nan"), base.converged, base.n_starts, base.n_best,
+        base.iterations,
+    )  # fmt: skip
+
+
+def _target_axes(base: Rotation, criterion: Promax) -> FloatArray:
+    """Axes ``T`` of the least-squares fit of a varimax solution to its own target."""
     x = base.loadings
     length = np.sqrt(np.maximum(np.sum(x * x, axis=1, keepdims=True), 1e-300))
     unit = x / length
-    powered = np.sign(x) * np.abs(x if criterion.target == "raw" else unit) ** criterion.power
+    target = np.sign(x) * np.abs(x if criterion.target == "raw" else unit) ** criterion.power
     if criterion.target == "cluster":
-        powered = np.sign(x) * (np.abs(x) == np.abs(x).max(axis=1, keepdims=True))
-    predictor = unit if criterion.target == "kaiser" else x
-    U = np.linalg.lstsq(predictor, powered, rcond=None)[0]
+        target = np.sign(x) * (np.abs(x) == np.abs(x).max(axis=1, keepdims=True))
+    U = np.linalg.lstsq(unit if criterion.target == "kaiser" else x, target, rcond=None)[0]
     U = U * np.sqrt(np.diag(np.linalg.inv(U.T @ U)))
-    T = np.linalg.inv(base.transformation @ U).T  # loadings = A T_varimax U = A inv(T)'
-    return Rotation(
-        x @ U, T.T @ T, T, float("nan"), base.converged, base.n_starts, base.n_best, base.iterations
-    )  # fmt: skip
+    axes: FloatArray = np.linalg.inv(base.transformation @ U).T  # loadings = A T_varimax U = A inv(T)'
+    return axes
