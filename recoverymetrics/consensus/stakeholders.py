@@ -201,10 +201,13 @@ class StakeholderComparison(AbstractResult):
         words = {"pooled": "2m / (a + b)", "unique": "m / (a + b - m)", "one_sided": "m / a"}[
             self.denominator
         ]
+        equivalence = (
+            f"Equivalent: two one-sided tests find the difference smaller than {self.margin * 100:g} points either way "
+            f"(equivalence_p_value below {1 - self.level:g}; its {1 - 2 * (1 - self.level):.0%} interval lies inside)."
+        )
         notes = [
             f"Convergence uses the {self.denominator} denominator, {words}. Elements matched by {self.matched_by}.",
-            f"Equivalent: two one-sided tests find the difference smaller than {self.margin * 100:g} points either way "
-            f"(equivalence_p_value below {1 - self.level:g}; its {1 - 2 * (1 - self.level):.0%} interval lies inside).",
+            *([equivalence] if self.frame["equivalent"].notna().any() else []),
             *(own.note for own in self.lists if own.note),
         ]
         return (Table("Pairs of panels", self.pairs(), notes=tuple(notes)), Table("Elements", self.tidy()))

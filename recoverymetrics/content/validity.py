@@ -18,7 +18,7 @@ from recoverymetrics.content.indices import (
     lawshe_cvr,
     modified_kappa,
 )
-from recoverymetrics.content.ratings import ItemRatings, RatingColumns, read_ratings
+from recoverymetrics.content.ratings import ItemRatings, RatingColumns, check_scale, read_ratings
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics.proportions import difference_interval, proportion_interval
@@ -252,6 +252,9 @@ def content_validity(
     >>> float(result.glance()["s_cvi_ave"].iloc[0]), float(result.glance()["s_cvi_ua"].iloc[0])
     (0.75, 0.5)
     """
+    check_scale(scale)
+    if not 0.5 < level < 1:
+        raise OptionError(f"level={level!r} must be a share between 0.5 and 1 (0.95 for 95 percent).")
     low, high = scale
     cut = relevant if relevant is not None else (low + high) // 2 + 1
     for name, value in (("relevant", cut), ("essential", essential)):

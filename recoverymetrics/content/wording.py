@@ -51,10 +51,13 @@ class WordingResult(AbstractResult):
         One row per hint.
     items : pandas.DataFrame
         One row per item with reading ease and number of words and hints.
+    rules : tuple of str
+        Word lists in use.
     """
 
     frame: pd.DataFrame = field(repr=False)
     items: pd.DataFrame = field(repr=False)
+    rules: tuple[str, ...] = tuple(TERMS)
 
     def tidy(self) -> pd.DataFrame:
         """One row per hint: item, ``rule``, the words that set it off, and what to consider."""
@@ -70,7 +73,7 @@ class WordingResult(AbstractResult):
         }
         row |= {
             f"share_{rule}": self.frame.loc[self.frame["rule"] == rule, "item"].nunique() / n
-            for rule in TERMS
+            for rule in self.rules
         }
         return pd.DataFrame([row | {"reading_ease_mean": float(self.items["reading_ease"].mean())}])
 
@@ -130,6 +133,7 @@ def screen_wording(
     return WordingResult(
         pd.DataFrame(rows, columns=["item", "rule", "found", "consider"]),
         pd.DataFrame(shown, columns=["item", "text", "n_words", "reading_ease", "n_hints"]),
+        tuple(patterns),
     )
 
 

@@ -164,3 +164,13 @@ def test_each_groups_own_agreement_weighs_its_coverage():
     who = rm.map_coverage(ITEMS, ELEMENTS, stakeholders=own).by_stakeholder().set_index("group")
     assert who.loc["users", "coverage_weighted"] == pytest.approx(1.0 / 1.8)
     assert who.loc["listed", "coverage_weighted"] == 1.0
+
+
+def test_nothing_but_stop_words_resembles_nothing():
+    elements = pd.DataFrame({"element_id": ["e"], "label": ["the"]})
+    assert rm.suggest_mapping({"q": "I am"}, elements).empty
+
+
+def test_a_single_text_is_not_a_list_of_items():
+    with pytest.raises(DataError, match="single text"):
+        rm.map_coverage("abc", ["e"], {"a": "e"})

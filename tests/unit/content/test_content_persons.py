@@ -72,12 +72,9 @@ def test_codes_are_answers_not_missing(themes, coverage):
 
 def test_goals_keep_barriers_apart(themes, coverage):
     goals = rm.map_themes(themes, coverage).goals("service").set_index(["side", "group"])
-    assert goals.loc[("recovery", "all"), ["n_met", "n_partly", "n_unmet", "n_not_rated"]].tolist() == [
-        1,
-        1,
-        0,
-        1,
-    ]
+    counts = ["n_met", "n_partly", "n_unmet", "n_not_rated"]
+    assert goals.loc[("recovery", "all"), counts].tolist() == [1, 1, 0, 0]
+    assert goals.loc[("no element", "all"), counts].tolist() == [0, 0, 0, 1]
     assert goals.loc[("barrier", "all"), "n_unmet"] == 1
     assert goals.loc[("recovery", "all"), "need_gap"] == pytest.approx(0.5 * 5 / 11)  # weights 6 and 5
     assert ("barrier", "south") not in goals.index
@@ -158,3 +155,16 @@ def test_figure_counts_people_and_marks_what_no_item_asks(themes, coverage):
     )
     assert to_hex(bars["Hope"].get_facecolor()) != to_hex(bars["Peers"].get_facecolor())
     plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"importance": ["high", 2, 5, 4, None, None]}, "'high' in row 1"),
+        ({"importance": [6, -2, 5, 4, None, None]}, "numbers from 0 upward"),
+        ({"coded_element": ["hope", "stigma", "peers", None, "home", None]}, "person 'p4', not_applicable"),
+    ],
+)
+def test_themes_that_cannot_count_are_refused(themes, coverage, change, message):
+    with pytest.raises(DataError, match=message):
+        rm.map_themes(themes.assign(**change), coverage)

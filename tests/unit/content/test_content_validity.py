@@ -231,3 +231,30 @@ def test_cosmin_asks_whether_a_concept_is_missing():
     found = both.cosmin(coverage=own).set_index(["group", "aspect"])["rating"]
     assert found["users", "comprehensiveness"] == "+"
     assert found["staff", "comprehensiveness"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"scale": (4, 1)}, "lowest and the highest"), ({"level": 95}, "between 0.5 and 1")],
+)
+def test_scale_and_level_are_checked(options, message):
+    with pytest.raises(OptionError, match=message):
+        validity([[4, 4]], **options)
+
+
+def test_values_off_the_scale_are_shown_plainly():
+    with pytest.raises(DataError, match=r"first: '5.0' in row 2"):
+        validity([[4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"i": ["a"], "e": ["E"], "x": [9]}, "whole numbers from 1 to 7"),
+        ({"i": ["a"], "e": ["E"], "x": [6]}, "one element only"),
+        ({"item": ["a"], "e": ["E"], "x": [6]}, "no column 'i'"),
+    ],
+)
+def test_definitional_task_refuses_what_it_cannot_use(table, message):
+    with pytest.raises(DataError, match=message):
+        definitional_validity(table, item="i", element="e", rating="x", intended={"a": "E"})

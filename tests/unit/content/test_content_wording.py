@@ -51,3 +51,9 @@ def test_shares_and_texts():
     assert result.tidy()["found"].tolist() == ["symptoms"]
     with pytest.raises(DataError, match="no item has a text"):
         rm.screen_wording(["a"])
+
+
+def test_shares_are_those_of_the_lists_in_use():
+    found = rm.screen_wording({"a": "I work hard", "b": "I rest"}, terms={"labour": ["work*"]})
+    assert found.glance()["share_labour"].item() == 0.5
+    assert "share_clinical" not in found.glance()
