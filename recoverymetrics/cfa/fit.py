@@ -34,7 +34,7 @@ from recoverymetrics.cfa.model import (
     starting_values,
 )
 from recoverymetrics.cfa.result import CFAResult
-from recoverymetrics.cfa.sample import Sample, continuous_sample, ordinal_sample
+from recoverymetrics.cfa.sample import Sample, continuous_sample, mixed_sample, ordinal_sample
 from recoverymetrics.cfa.saturated import fit_saturated
 from recoverymetrics.cfa.spec import EstimatorSpec, resolve_estimator
 from recoverymetrics.cfa.statistics import ModelTest, model_test
@@ -288,11 +288,7 @@ def draw_sample(
         raise OptionError("weights= and cluster= need continuous items and estimator='MLR'.")
     if ordinal:
         if len(ordinal) < record.n_items:
-            raise OptionError(
-                "models that mix ordered and continuous items are not available; treat "
-                f"{', '.join(name for name in record.items if name not in set(ordinal))} as ordered too, or all as "
-                "continuous with estimator='MLR'."
-            )
+            return mixed_sample(record, ordinal, missing=spec.missing)
         return ordinal_sample(record, missing=spec.missing)
     sample = continuous_sample(record, missing=spec.missing, weights=weights, cluster=cluster)
     if spec.wishart:
@@ -323,7 +319,7 @@ def fit_table(
     plan = _plan(table, layout, sample, start)
     _identify(plan.table, plan.layout, moments, plan.start, constraints)
     weights = None if spec.discrepancy == "ML" else least_squares_weights(sample, spec, moments)
-    effective = _effective(sample, spec)
+    effective = effective_sample(sample, spec)
     objective = make_objective(layout, effective, spec, moments, weights)
     if plan.blocks:
         estimate = _fit_blocks(plan, table, layout, effective, spec, weights, constraints, rotation, max_iter)
@@ -334,10 +330,10 @@ def fit_table(
     covariance = parameter_covariance(found, spec, divisor, layout.arrow)
     npar = table.n_free if estimate.tangent is None else estimate.tangent.shape[1]
     df = moments.size * len(sample.n) - npar
-    chi2, loglik, loglik_h1 = _fit_values(objective, estimate, sample, effective, loglik_h1)
+    chi2, loglik, loglik_h1 = fit_values(objective, estimate, sample, effective, loglik_h1)
     unweighted = spec.discrepancy == "ULS"
     test = model_test(chi2, df, found, spec.test, unweighted=unweighted)
-    baseline, baseline_test = _baseline(table, sample, effective, spec, moments, weights, loglik_h1)
+    baseline, baseline_test = baseline_fit(table, sample, effective, spec, moments, weights, loglik_h1)
     if table.exogenous and spec.likelihood_based:
         given = _exogenous_loglik(table, sample)
         loglik, loglik_h1, npar = loglik - given, loglik_h1 - given, npar - table.n_exogenous
@@ -411,7 +407,7 @@ def _fit_blocks(
     return Estimate(theta, replace(found.minimum, x=theta), tangent)
 
 
-def _effective(sample: Sample, spec: EstimatorSpec) -> Sample:
+def effective_sample(sample: Sample, spec: EstimatorSpec) -> Sample:
     """The sample with the group sizes that weigh the likelihood: n - 1 under Wishart."""
     return replace(sample, n=sample.n - 1.0) if spec.wishart else sample
 
@@ -464,7 +460,7 @@ def _exogenous_loglik(table: ParameterTable, sample: Sample) -> float:
     return -0.5 * float(sample.n @ (len(x) * LOG_2PI + logdet + len(x)))
 
 
-def _fit_values(
+def fit_values(
     objective: NormalComplete | NormalMissing | LeastSquares,
     estimate: Estimate,
     sample: Sample,
@@ -486,7 +482,7 @@ def _fit_values(
     return max(chi2, 0.0), saturated - 0.5 * chi2 * share, saturated
 
 
-def _baseline(
+def baseline_fit(
     table: ParameterTable,
     sample: Sample,
     effective: Sample,
@@ -495,6 +491,7 @@ def _baseline(
     weights: FloatArray | None,
     loglik_h1: float,
 ) -> tuple[Curvature, ModelTest]:
+    """Fit and test the independence model."""
     if spec.discrepancy == "ML" and spec.test == "none" and sample.patterns is None and not table.exogenous:
         return _plain_baseline(effective, spec, moments)
     where = np.array([table.observed.index(name) for name in table.exogenous], dtype=np.int64)
@@ -512,6 +509,19 @@ def _baseline(
     else:
         found = curvature(objective, theta, None, sample, spec, own)
     return found, model_test(chi2, df, found, spec.test, unweighted=spec.discrepancy == "ULS")
+
+
+def fit_baseline_test(
+    table: ParameterTable,
+    sample: Sample,
+    effective: Sample,
+    spec: EstimatorSpec,
+    moments: MomentMap,
+    weights: FloatArray | None,
+    loglik_h1: float,
+) -> ModelTest:
+    """Test of the independence model alone."""
+    return baseline_fit(table, sample, effective, spec, moments, weights, loglik_h1)[1]
 
 
 def _plain_baseline(sample: Sample, spec: EstimatorSpec, moments: MomentMap) -> tuple[Curvature, ModelTest]:

@@ -28,6 +28,8 @@ def score_persons(
 ) -> pd.DataFrame:
     """Score the analysed rows, or new ones."""
     ordered = result.layout.any_ordinal
+    if ordered and not result.layout.ordinal.all():
+        raise OptionError("scores of models that mix ordered and continuous items are not available.")
     if ordered and method in ("regression", "bartlett"):
         raise OptionError(f"method={method!r} is for continuous items; choose 'ebm' or 'ml'.")
     if not ordered and method in ("ebm", "ml"):

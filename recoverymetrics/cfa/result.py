@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from recoverymetrics.cfa import modification as mod
 from recoverymetrics.cfa.admissibility import NO_CONVERGENCE
+from recoverymetrics.cfa.bootstrap import BootstrapResult, bootstrap, dynamic_cutoffs
 from recoverymetrics.cfa.estimate import Estimate
 from recoverymetrics.cfa.export import to_lavaan, to_mplus
 from recoverymetrics.cfa.expressions import ConstraintSet, jacobian
@@ -38,7 +39,7 @@ from recoverymetrics.numerics.sem_ram import (
     evaluate,
     scaled_covariance,
 )
-from recoverymetrics.typing import FloatArray, IntoFrame
+from recoverymetrics.typing import FloatArray, IntoFrame, Seed, Workers
 
 SCORE_METHODS = ("regression", "bartlett", "ebm", "ml")
 GLANCE = (
@@ -485,6 +486,25 @@ class CFAResult(AbstractResult):
         frame = to_pandas(data)
         scores = self.factor_scores(data, method, group=group, std_error=True)
         return frame.assign(**{name: scores[name].to_numpy() for name in scores.columns})
+
+    # -- resampling ---------------------------------------------------------------------------------
+
+    def bootstrap(
+        self,
+        *,
+        n_boot: int = 1000,
+        kind: Literal["nonparametric", "parametric", "bollen_stine"] = "nonparametric",
+        seed: Seed = None,
+        workers: Workers = None,
+    ) -> BootstrapResult:
+        """Refit the model to resamples; see `recoverymetrics.cfa.bootstrap.bootstrap`."""
+        return bootstrap(self, n_boot=n_boot, kind=kind, seed=seed, workers=workers)
+
+    def dynamic_cutoffs(
+        self, *, n_sim: int = 500, seed: Seed = None, workers: Workers = None
+    ) -> pd.DataFrame:
+        """Cut-offs of fit simulated for this model; see `recoverymetrics.cfa.bootstrap.dynamic_cutoffs`."""
+        return dynamic_cutoffs(self, n_sim=n_sim, seed=seed, workers=workers)
 
     # -- export and display -------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ def categorical_pair(result: CFAResult) -> RobustPair | None:
     sample, objective = result.sample, result.objective
     if sample.gamma is None or not isinstance(objective, LeastSquares) or not objective.diagonal:
         return None
-    if result.curvature.middle is None:
+    if result.curvature.middle is None or not sample.ordinal.all():
         return None
     R, implied = sample.covariance, scaled_covariance(result.layout, result.state)
     logdet, logdet_implied = _logdet(R), _logdet(implied)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from recoverymetrics.correlation import ordinal_moments
+from recoverymetrics.correlation.kernel_mixed import MixedMoments, mixed_moments
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument.frame import ItemData
 from recoverymetrics.numerics.sem_normal import MissingPatterns, find_patterns
@@ -229,15 +230,7 @@ def _check_perfect(items: Sequence[str], groups: Sequence[str], label: str, R: F
 
 def ordinal_sample(data: ItemData, *, missing: str) -> Sample:
     """Thresholds, polychoric correlations and their asymptotic covariance, group by group."""
-    categories = data.categories()
-    for item, seen in zip(data.items, categories, strict=True):
-        if len(seen) < 2:
-            raise DataError(f"item {item!r} has zero variance: {len(seen)} response category. Leave it out.")
-        if len(seen) > 30:
-            raise DataError(
-                f"item {item!r} has {len(seen)} distinct values, too many for an ordered variable; leave it out "
-                "of ordered=."
-            )
+    categories = _ordered_categories(data)
     groups, blocks, dropped = split_groups(data, missing)
     counts = np.array([len(seen) for seen in categories])
     found = []
@@ -294,3 +287,75 @@ def _check_empty(
                 f"{_in(groups, label)}, so its thresholds cannot be compared. Collapse categories in all groups "
                 "(an explicit, recorded step), or leave the item or the group out."
             )
+
+
+def _ordered_categories(data: ItemData) -> tuple[FloatArray, ...]:
+    """Categories of ordered items; refuses constants and what looks continuous."""
+    categories = data.categories()
+    for item, seen in zip(data.items, categories, strict=True):
+        if len(seen) < 2:
+            raise DataError(f"item {item!r} has zero variance: {len(seen)} response category. Leave it out.")
+        if len(seen) > 30:
+            raise DataError(
+                f"item {item!r} has {len(seen)} distinct values, too many for an ordered variable; leave it out "
+                "of ordered=."
+            )
+    return categories
+
+
+def mixed_sample(data: ItemData, ordered: Sequence[str], *, missing: str) -> Sample:
+    """Thresholds of ordered variables, means and variances of continuous ones, and all covariances."""
+    is_ordered = np.array([item in set(ordered) for item in data.items])
+    categories = _ordered_categories(data.select([i for i in data.items if i in set(ordered)]))
+    groups, blocks, dropped = split_groups(data, missing)
+    n_categories = np.zeros(data.n_items, dtype=np.int64)
+    n_categories[is_ordered] = [len(seen) for seen in categories]
+    found: list[MixedMoments] = []
+    for label, block in zip(groups, blocks, strict=True):
+        values = block.copy()
+        codes = np.full((len(block), int(is_ordered.sum())), -1, dtype=np.int64)
+        for k, (j, seen) in enumerate(zip(np.flatnonzero(is_ordered), categories, strict=True)):
+            known = ~np.isnan(block[:, j])
+            codes[known, k] = np.searchsorted(seen, block[known, j])
+            values[known, j] = codes[known, k]
+        names = [data.items[j] for j in np.flatnonzero(is_ordered)]
+        _check_empty(names, categories, groups, label, codes)
+        spread = np.nanvar(block, axis=0)
+        flat = np.flatnonzero((spread <= 1e-12) & ~is_ordered)
+        if flat.size:
+            raise DataError(
+                f"item {data.items[flat[0]]!r} has zero variance{_in(groups, label)}. Leave it out."
+            )
+        found.append(mixed_moments(values, n_categories, acov="full"))
+        _check_perfect(data.items, groups, label, found[-1].correlations)
+    order, sign = _mixed_order(n_categories)
+    threshold_item = np.repeat(np.arange(data.n_items), np.maximum(n_categories - 1, 0))
+    n_th = len(threshold_item)
+    return Sample(
+        data.items,
+        groups,
+        blocks,
+        np.array([float(len(block)) for block in blocks]),
+        dropped,
+        np.stack([m.means for m in found]),
+        np.stack([m.covariance for m in found]),
+        np.stack([(sign * m.statistics[order])[:n_th] for m in found]),
+        threshold_item,
+        is_ordered,
+        gamma=np.stack([_reordered(np.asarray(m.acov), order, sign) for m in found]),
+    )
+
+
+def _mixed_order(n_categories: IntArray) -> tuple[IntArray, FloatArray]:
+    """Positions and signs that turn levels variable by variable into thresholds first, then means."""
+    level = np.concatenate([np.full(max(int(k) - 1, 1), k == 0) for k in n_categories])
+    p = len(n_categories)
+    rest = np.arange(len(level), len(level) + int((n_categories == 0).sum()) + p * (p - 1) // 2)
+    order = np.concatenate([np.flatnonzero(~level), np.flatnonzero(level), rest])
+    sign = np.ones(len(order))
+    sign[int((~level).sum()) : len(level)] = -1.0
+    return order, sign
+
+
+def _reordered(matrix: FloatArray, order: IntArray, sign: FloatArray) -> FloatArray:
+    return matrix[np.ix_(order, order)] * (sign[:, None] * sign)

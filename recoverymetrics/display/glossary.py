@@ -595,4 +595,5 @@ GLOSSARY: dict[str, str] = {
     "wle": "weighted likelihood estimate",
     "wle_std_error": "standard error of the weighted likelihood estimate",
     "z": "standard normal deviate",
+    "n_draws": "number of draws that were fitted",
 }

@@ -245,6 +245,25 @@ class TestOrdinal:
             rm.fit_cfa(frame, TWO, ordered=True, group="country")
 
 
+class TestMixed:
+    def test_ordered_and_continuous_items_share_a_model(self, data):
+        frame = data.assign(**cut(data[["x2", "x5"]]).to_dict("list"))
+        delta = rm.fit_cfa(frame, TWO, ordered=["x2", "x5"])
+        theta = rm.fit_cfa(frame, TWO, ordered=["x2", "x5"], parameterization="theta")
+        assert delta.test.df == 8
+        assert theta.test.scaled == pytest.approx(delta.test.scaled, rel=1e-5)
+        whole = rm.fit_cfa(data, TWO)
+        assert value(delta, "f=~x2", "std_all") == pytest.approx(value(whole, "f=~x2", "std_all"), abs=0.08)
+        se = data.x1.std(ddof=0) / np.sqrt(len(data))
+        assert value(delta, "x1~1", "std_error") == pytest.approx(se, rel=2e-3)
+
+    def test_the_ladder_takes_both_kinds(self, grouped):
+        frame = grouped.assign(**cut(grouped[["x2", "x5"]]).to_dict("list"))
+        steps = [(), ("thresholds",), ("thresholds", "loadings"), ("thresholds", "loadings", "intercepts")]
+        df = [rm.fit_cfa(frame, TWO, ordered=["x2", "x5"], group="country", equal=s).test.df for s in steps]
+        assert df == [16, 18, 22, 26]
+
+
 class TestMissing:
     def test_fiml_without_missing_values_is_maximum_likelihood(self, data):
         a, b = (
