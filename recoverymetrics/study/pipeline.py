@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.display.result import plain
@@ -103,8 +104,13 @@ class Study:
         ------
         ConfigError, DataError, ModelError
             Nothing is written when an input or a model is wrong.
+
+        Notes
+        -----
+        The many small matrices of these models are slower with several BLAS threads than with one, so one is
+        used here; ``workers`` is the way to use more processors.
         """
-        with warnings.catch_warnings(record=True) as caught:
+        with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", RecoveryMetricsWarning)
             inputs = read_inputs(self.config, self.base)
             step = _Steps(self.config, inputs, progress)
