@@ -52,7 +52,7 @@ def fit_mokken(
     --------
     >>> rng = np.random.default_rng(4)
     >>> X = (rng.standard_normal((300, 1)) + 0.7 * rng.logistic(size=(300, 4)) > 0).astype(int)
-    >>> fit_mokken(X).glance()["h"][0] > 0.2
+    >>> bool(fit_mokken(X).glance()["h"][0] > 0.2)
     True
     """
     record = read_items(data, items=items)
