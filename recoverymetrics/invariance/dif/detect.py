@@ -42,7 +42,7 @@ METHODS: dict[str, type] = {
     "mimic": Mimic,
 }
 DEFAULT_MINIMUM = {
-    "difference": 0.10,
+    "difference": 0.12,
     "mcfadden": 0.02,
     "nagelkerke": 0.035,
     "cox_snell": 0.035,
@@ -86,7 +86,7 @@ def detect_dif(
     scales : mapping of str to sequence of str, optional
         Items of each dimension; persons are matched within the item's own dimension.
     rule : FlagRule, optional
-        When an item is flagged; by default corrected p at most 0.05 and an effect of at least 0.10.
+        When an item is flagged; by default corrected p at most 0.05 and an effect of at least 0.12.
     min_anchors : int, optional
         Anchor items kept in every scale; by default a quarter of the scale's items, and at least two.
     max_rounds : int, default 25

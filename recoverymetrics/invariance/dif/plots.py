@@ -49,7 +49,8 @@ def _curves(result: DIFResult, item: str | None, ax: Any) -> Any:
     import matplotlib.pyplot as plt
 
     data = result.data
-    name = item if item is not None else (result.flagged or list(data.items))[0]
+    effects = np.nan_to_num(np.abs(result.purified.judgement.sweep.effect))
+    name = item if item is not None else data.items[int(np.argmax(effects))]
     if name not in data.items:
         raise OptionError(f"item={name!r} is not among the items; they are {', '.join(data.items)}.")
     if result.matching is None:

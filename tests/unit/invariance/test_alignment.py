@@ -83,6 +83,7 @@ def test_shifted_parameters_are_named(regions):
     assert len(found) <= 12
 
 
+@pytest.mark.slow
 def test_standard_errors_match_the_redrawn_ones(regions):
     result = align_groups(
         regions, MODEL, group="region", method="fixed", loss=AlignmentLoss(power=2.0, eps=0.01)

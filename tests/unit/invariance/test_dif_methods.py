@@ -41,7 +41,9 @@ def test_every_method_finds_the_shifted_item_under_impact(planted, method):
     assert len(result.impact()) == 3
 
 
-@pytest.mark.parametrize("method", ["ordinal_logistic", "irt_lr", "wald"])
+@pytest.mark.parametrize(
+    "method", ["ordinal_logistic", "irt_lr", pytest.param("wald", marks=pytest.mark.slow)]
+)
 def test_a_lower_discrimination_is_found(method):
     data = graded(np.random.default_rng(14), [700, 700, 700], n_items=8, tilt={(1, 5): 0.4})
     assert detect_dif(data, group="region", method=method).flagged == ["i6"]

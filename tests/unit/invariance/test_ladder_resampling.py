@@ -16,6 +16,7 @@ def broken():
     return check_invariance(data, MODEL, group="region", levels=["metric", "scalar"])
 
 
+@pytest.mark.slow
 def test_permutation_rejects_the_broken_step_only(broken):
     scalar = broken.permutation_test("scalar", n_permutations=19, seed=1).set_index("term")
     assert (scalar["p_value"] <= 1 / 20 + 1e-12).all()
