@@ -32,12 +32,25 @@ def category_codes(data: ItemData) -> tuple[IntArray, tuple[FloatArray, ...]]:
         Responses that are not whole numbers, an item with one category, with more than 30, or without responses.
     """
     categories = data.categories()
-    codes = np.full(data.values.shape, -1, dtype=np.int64)
-    for j, (item, seen) in enumerate(zip(data.items, categories, strict=True)):
+    for item, seen in zip(data.items, categories, strict=True):
         _check_categories(item, seen)
-        answered = ~np.isnan(data.values[:, j])
-        codes[answered, j] = np.searchsorted(seen, data.values[answered, j])
-    return codes, categories
+    lowest = min(seen[0] for seen in categories)
+    width = int(max(seen[-1] for seen in categories) - lowest) + 1
+    if width > 10 * MAX_CATEGORIES:
+        return _search_codes(data.values, categories), categories
+    rank = np.full((data.n_items, width + 1), -1, dtype=np.int64)  # the last column is the missing response
+    for j, seen in enumerate(categories):
+        rank[j, (seen - lowest).astype(np.int64)] = np.arange(seen.size)
+    at = np.nan_to_num(data.values - lowest, nan=width).astype(np.int64)
+    return rank[np.arange(data.n_items), at], categories
+
+
+def _search_codes(values: FloatArray, categories: tuple[FloatArray, ...]) -> IntArray:
+    codes = np.full(values.shape, -1, dtype=np.int64)
+    for j, seen in enumerate(categories):
+        answered = ~np.isnan(values[:, j])
+        codes[answered, j] = np.searchsorted(seen, values[answered, j])
+    return codes
 
 
 def _check_categories(item: str, seen: FloatArray) -> None:

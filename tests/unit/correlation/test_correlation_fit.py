@@ -242,3 +242,14 @@ def test_undefined_correlations_are_missing_and_said():
         assert np.isnan(polychoric(apart).correlations.loc["a", "b"])
     with pytest.raises(rm.DataError, match="'a' and 'b' are never answered by the same person"):
         correlate(apart, missing="fiml")
+
+
+def test_categories_may_be_any_whole_numbers():
+    data = answers(300, missing=0.1)
+    far = data.copy()
+    far["a"] = far["a"].map({1: -3, 2: 7, 3: 9000, 4: 9001})
+    near = data.copy()
+    near["a"] = near["a"].map({1: -3, 2: 7, 3: 90, 4: 91})
+    np.testing.assert_allclose(polychoric(far).correlations, polychoric(data).correlations)
+    np.testing.assert_allclose(polychoric(near).correlations, polychoric(data).correlations)
+    assert polychoric(far).categories[0].tolist() == [-3, 7, 9000, 9001]
