@@ -227,8 +227,8 @@ def _resample(result: CFAResult, blocks: Sequence[FloatArray]) -> Sample:
 
 def refit(result: CFAResult, sample: Sample) -> Draw:
     """Fit the same model to another sample, starting from its estimates."""
-    from recoverymetrics.cfa.fit import effective_sample, fit_baseline_test, fit_values
     from recoverymetrics.cfa.indices import ResidualParts, incremental, residual_indices, rmsea_family
+    from recoverymetrics.cfa.pipeline import effective_sample, fit_baseline_test, fit_values
     from recoverymetrics.cfa.saturated import fit_saturated
 
     spec, moments = result.spec, result.moments

@@ -62,6 +62,7 @@ def compare_models(*fits: Any, method: str = "auto") -> pd.DataFrame:
     Examples
     --------
     >>> import numpy as np
+    >>> from recoverymetrics.cfa import fit_cfa
     >>> rng = np.random.default_rng(1)
     >>> x = rng.normal(size=(300, 1)) + rng.normal(size=(300, 4))
     >>> loose = fit_cfa(x, "f =~ item1 + item2 + item3 + item4")

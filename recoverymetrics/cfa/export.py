@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
 from recoverymetrics.cfa.spec import EstimatorSpec
+from recoverymetrics.cfa.syntax import CONSTRAINTS
 from recoverymetrics.cfa.table import ParameterTable, Row
+from recoverymetrics.errors import ModelError
 
 
 def to_lavaan(table: ParameterTable) -> str:
@@ -18,6 +22,34 @@ def to_lavaan(table: ParameterTable) -> str:
     lines = [_lavaan_line(key, rows) for key, rows in by_line.items()]
     lines += [f"{c.lhs} {c.op} {c.rhs}" for c in table.constraints]
     return "\n".join(lines) + "\n"
+
+
+def frame_to_lavaan(frame: pd.DataFrame) -> str:
+    """Write an edited parameter table as syntax.
+
+    Raises
+    ------
+    ModelError
+        Columns missing, or a fixed row without a value.
+    """
+    needed = {"lhs", "op", "rhs", "group", "free", "value", "label"}
+    if not needed <= set(frame.columns):
+        raise ModelError(f"a parameter table needs the columns {', '.join(sorted(needed))}.")
+    groups = list(dict.fromkeys(str(g) for g in frame["group"] if str(g)))
+    by_line: dict[tuple[str, str, str], list[Row]] = {}
+    lines = []
+    for record in frame.to_dict("records"):
+        key = (str(record["lhs"]), str(record["op"]), str(record["rhs"]))
+        if key[1] in CONSTRAINTS:
+            lines.append(f"{key[0]} {key[1]} {key[2]}")
+        elif record.get("origin") not in ("derived", "exogenous"):
+            free, value = bool(record["free"]), float(record["value"])
+            if not free and math.isnan(value):
+                raise ModelError(f"{''.join(key)} is fixed but has no value; set free or value.")
+            label = str(record["label"] or "")
+            row = Row(*key, groups.index(str(record["group"])), free, value, label=label.strip("."))
+            by_line.setdefault(key, []).append(row)
+    return "\n".join([*(_lavaan_line(key, rows) for key, rows in by_line.items()), *lines]) + "\n"
 
 
 def _lavaan_line(key: tuple[str, str, str], rows: Sequence[Row]) -> str:

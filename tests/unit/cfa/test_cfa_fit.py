@@ -471,3 +471,24 @@ class TestPower:
         assert 0.5 < found.power < 0.6
         with pytest.raises(OptionError, match="above 1"):
             rmsea_power(1, df=3)
+
+
+class TestEditing:
+    def test_an_edited_table_is_a_model(self, grouped):
+        fit = rm.fit_cfa(grouped, TWO, group="country", equal=("loadings", "intercepts"))
+        table = fit.parameter_table
+        same = rm.fit_cfa(grouped, table, group="country")
+        assert same.test.chi2 == pytest.approx(fit.test.chi2, rel=SAME)
+        freed = table.copy()
+        freed.loc[(freed.lhs == "x2") & (freed.op == "~1"), "label"] = ""
+        partial = rm.fit_cfa(grouped, freed, group="country")
+        by_option = rm.fit_cfa(grouped, TWO, group="country", equal=("loadings", "intercepts"), free="x2~1")
+        assert partial.test.chi2 == pytest.approx(by_option.test.chi2, rel=SAME)
+        assert partial.test.df == by_option.test.df
+
+    def test_a_table_must_be_complete(self, data):
+        table = rm.fit_cfa(data, TWO).parameter_table
+        with pytest.raises(ModelError, match="needs the columns"):
+            rm.fit_cfa(data, table.drop(columns="label"))
+        with pytest.raises(ModelError, match="has no value"):
+            rm.fit_cfa(data, table.assign(free=0, value=np.nan))

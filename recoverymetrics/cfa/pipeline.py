@@ -1,0 +1,280 @@
+"""From a parameter table and a sample to a fitted model, stage by stage."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recoverymetrics.cfa.admissibility import inspect_estimates
+from recoverymetrics.cfa.baseline import fit_baseline
+from recoverymetrics.cfa.esem import (
+    Block,
+    BlockRotation,
+    find_blocks,
+    has_blocks,
+    rotated,
+    unrotated,
+    unrotated_start,
+)
+from recoverymetrics.cfa.estimate import Estimate, least_squares_weights, make_objective, minimise
+from recoverymetrics.cfa.expressions import ConstraintSet, compile_constraints, jacobian
+from recoverymetrics.cfa.inference import Curvature, curvature, parameter_covariance
+from recoverymetrics.cfa.model import (
+    build_layout,
+    check_identified,
+    starting_values,
+)
+from recoverymetrics.cfa.result import CFAResult
+from recoverymetrics.cfa.sample import Sample
+from recoverymetrics.cfa.saturated import fit_saturated
+from recoverymetrics.cfa.spec import EstimatorSpec
+from recoverymetrics.cfa.statistics import ModelTest, model_test
+from recoverymetrics.cfa.table import ParameterTable
+from recoverymetrics.errors import EstimationWarning, ModelError
+from recoverymetrics.numerics.sem_least_squares import LeastSquares
+from recoverymetrics.numerics.sem_normal import (
+    LOG_2PI,
+    NormalComplete,
+    NormalMissing,
+    expected_information,
+)
+from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, evaluate
+from recoverymetrics.typing import FloatArray
+
+
+def fit_table(
+    table: ParameterTable,
+    sample: Sample,
+    spec: EstimatorSpec,
+    *,
+    max_iter: int = 150,
+    model: str = "",
+    start: FloatArray | None = None,
+    rotation: BlockRotation | None = None,
+) -> CFAResult:
+    """Fit a parameter table to sample statistics: the part of `fit_cfa` after parsing and reading."""
+    layout = build_layout(table, sample.threshold_item)
+    moments = MomentMap(layout, table.mean_structure)
+    constraints = _constraints(table)
+    loglik_h1 = np.nan
+    if sample.patterns is not None:
+        sample, loglik_h1 = fit_saturated(sample)
+    if start is None:
+        start = starting_values(table, sample.covariance, sample.mean, sample.tau)
+    plan = _plan(table, layout, sample, start)
+    _identify(plan.table, plan.layout, moments, plan.start, constraints)
+    weights = None if spec.discrepancy == "ML" else least_squares_weights(sample, spec, moments)
+    effective = effective_sample(sample, spec)
+    objective = make_objective(layout, effective, spec, moments, weights)
+    if plan.blocks:
+        estimate = _fit_blocks(plan, table, layout, effective, spec, weights, constraints, rotation, max_iter)
+    else:
+        estimate = minimise(objective, start, sample.total, constraints, max_iter=max_iter)
+    found = curvature(objective, estimate.theta, estimate.tangent, sample, spec, moments)
+    divisor = sample.total if spec.discrepancy == "ML" and not spec.wishart else sample.total - len(sample.n)
+    covariance = parameter_covariance(found, spec, divisor, layout.arrow)
+    npar = table.n_free if estimate.tangent is None else estimate.tangent.shape[1]
+    df = moments.size * len(sample.n) - npar
+    chi2, loglik, loglik_h1 = fit_values(objective, estimate, sample, effective, loglik_h1)
+    unweighted = spec.discrepancy == "ULS"
+    test = model_test(chi2, df, found, spec.test, unweighted=unweighted)
+    baseline, baseline_test = baseline_fit(table, sample, effective, spec, moments, weights, loglik_h1)
+    if table.exogenous and spec.likelihood_based:
+        given = _exogenous_loglik(table, sample)
+        loglik, loglik_h1, npar = loglik - given, loglik_h1 - given, npar - table.n_exogenous
+    state = evaluate(layout, estimate.theta)
+    reasons = inspect_estimates(table, layout, state, estimate, found)
+    for note in (*sample.warnings, *reasons):
+        warnings.warn(note, EstimationWarning, stacklevel=3)
+    return CFAResult(
+        table=table,
+        layout=layout,
+        moments=moments,
+        sample=sample,
+        spec=spec,
+        objective=objective,
+        estimate=estimate,
+        curvature=found,
+        covariance=covariance,
+        constraints=constraints,
+        test=test,
+        baseline=baseline,
+        baseline_test=baseline_test,
+        loglik=loglik,
+        loglik_saturated=loglik_h1,
+        npar=npar,
+        warnings=(*sample.warnings, *reasons),
+        model=model,
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is estimated: the table itself, or its unrotated form when it has exploratory blocks."""
+
+    table: ParameterTable
+    layout: RamLayout
+    start: FloatArray
+    blocks: list[Block]
+
+
+def _plan(table: ParameterTable, layout: RamLayout, sample: Sample, start: FloatArray) -> _Plan:
+    """Decide what is estimated first."""
+    if not has_blocks(table):
+        return _Plan(table, layout, start, [])
+    if table.constraints:
+        raise ModelError("constraints and defined parameters cannot be combined with exploratory blocks.")
+    blocks = find_blocks(table, sample.covariance)
+    plain = unrotated(table, blocks)
+    first = starting_values(plain, sample.covariance, sample.mean, sample.tau)
+    first = unrotated_start(plain, first, blocks, sample.covariance)
+    return _Plan(plain, build_layout(plain, sample.threshold_item), first, blocks)
+
+
+def _fit_blocks(
+    plan: _Plan,
+    table: ParameterTable,
+    layout: RamLayout,
+    effective: Sample,
+    spec: EstimatorSpec,
+    weights: FloatArray | None,
+    constraints: ConstraintSet,
+    rotation: BlockRotation | None,
+    max_iter: int,
+) -> Estimate:
+    """Estimate the unrotated form, then rotate."""
+    own = MomentMap(plan.layout, table.mean_structure)
+    plain = make_objective(plan.layout, effective, spec, own, weights)
+    found = minimise(plain, plan.start, effective.total, constraints, max_iter=max_iter)
+    theta, tangent = rotated(
+        table, layout, plan.layout, found.theta, plan.blocks, rotation or BlockRotation()
+    )
+    return Estimate(theta, replace(found.minimum, x=theta), tangent)
+
+
+def effective_sample(sample: Sample, spec: EstimatorSpec) -> Sample:
+    """The sample with the group sizes that weigh the likelihood: n - 1 under Wishart."""
+    return replace(sample, n=sample.n - 1.0) if spec.wishart else sample
+
+
+def _constraints(table: ParameterTable) -> ConstraintSet:
+    labels: dict[str, int] = {}
+    fixed: dict[str, float] = {}
+    for row, k in zip(table.rows, table.index, strict=True):
+        if row.label and k >= 0:
+            labels.setdefault(row.label, int(k))
+        elif row.label and np.isfinite(row.value):
+            fixed.setdefault(row.label, row.value)
+    return compile_constraints(table.constraints, labels, fixed)
+
+
+def _identify(
+    table: ParameterTable,
+    layout: RamLayout,
+    moments: MomentMap,
+    start: FloatArray,
+    constraints: ConstraintSet,
+) -> None:
+    """Check the rank of the Jacobian near the start, before any optimisation."""
+    if layout.n_free == 0:
+        return
+    shaken = start * (1.0 + 0.1 * np.cos(1.0 + np.arange(len(start)))) + 0.03 * np.sin(
+        2.0 + np.arange(len(start))
+    )
+    state = evaluate(layout, shaken)
+    n_rules = len(constraints.equalities)
+    if layout.any_ordinal:
+        J = moments.jacobian(state)
+        gram = layout.gather_square(np.swapaxes(J, 1, 2) @ J)
+    else:
+        identity = np.broadcast_to(np.eye(layout.n_observed), state.sigma.shape)
+        gram = expected_information(layout, state, identity, np.ones(layout.n_groups))
+    if n_rules:
+        R = jacobian(constraints.equality_values, shaken)
+        gram = gram + R.T @ R
+        arrow = None
+    else:
+        arrow = layout.arrow
+    check_identified(table, gram, moments.size * layout.n_groups, n_rules, arrow)
+
+
+def _exogenous_loglik(table: ParameterTable, sample: Sample) -> float:
+    """Log-likelihood of the exogenous predictors alone, which the model does not explain."""
+    x = [table.observed.index(name) for name in table.exogenous]
+    logdet = np.linalg.slogdet(sample.covariance[:, x][:, :, x])[1]
+    return -0.5 * float(sample.n @ (len(x) * LOG_2PI + logdet + len(x)))
+
+
+def fit_values(
+    objective: NormalComplete | NormalMissing | LeastSquares,
+    estimate: Estimate,
+    sample: Sample,
+    effective: Sample,
+    loglik_h1: float,
+) -> tuple[float, float, float]:
+    """Chi-square, log-likelihood and saturated log-likelihood."""
+    value = estimate.minimum.value
+    if isinstance(objective, NormalMissing):
+        loglik = -value * sample.total
+        return max(2.0 * (loglik_h1 - loglik), 0.0), loglik, loglik_h1
+    chi2 = 2.0 * effective.total * value
+    if isinstance(objective, LeastSquares):
+        return chi2, np.nan, np.nan
+    p = len(sample.items)
+    logdet = np.linalg.slogdet(sample.covariance)[1]
+    saturated = -0.5 * float(sample.n @ (p * LOG_2PI + logdet + p))
+    share = sample.total / effective.total
+    return max(chi2, 0.0), saturated - 0.5 * chi2 * share, saturated
+
+
+def baseline_fit(
+    table: ParameterTable,
+    sample: Sample,
+    effective: Sample,
+    spec: EstimatorSpec,
+    moments: MomentMap,
+    weights: FloatArray | None,
+    loglik_h1: float,
+) -> tuple[Curvature, ModelTest]:
+    """Fit and test the independence model."""
+    if spec.discrepancy == "ML" and spec.test == "none" and sample.patterns is None and not table.exogenous:
+        return _plain_baseline(effective, spec, moments)
+    where = np.array([table.observed.index(name) for name in table.exogenous], dtype=np.int64)
+    objective, theta = fit_baseline(effective, spec, means=moments.means, exogenous=where, weights=weights)
+    own = MomentMap(objective.layout, moments.means)
+    value = objective.value_gradient(theta)[0]
+    chi2 = (
+        2.0 * (loglik_h1 + value * sample.total)
+        if isinstance(objective, NormalMissing)
+        else 2.0 * effective.total * value
+    )
+    df = own.size * len(sample.n) - objective.layout.n_free
+    if spec.test == "none":
+        found = Curvature(np.zeros((0, 0)), np.zeros((0, 0)))
+    else:
+        found = curvature(objective, theta, None, sample, spec, own)
+    return found, model_test(chi2, df, found, spec.test, unweighted=spec.discrepancy == "ULS")
+
+
+def fit_baseline_test(
+    table: ParameterTable,
+    sample: Sample,
+    effective: Sample,
+    spec: EstimatorSpec,
+    moments: MomentMap,
+    weights: FloatArray | None,
+    loglik_h1: float,
+) -> ModelTest:
+    """Test of the independence model alone."""
+    return baseline_fit(table, sample, effective, spec, moments, weights, loglik_h1)[1]
+
+
+def _plain_baseline(sample: Sample, spec: EstimatorSpec, moments: MomentMap) -> tuple[Curvature, ModelTest]:
+    """The independence model under maximum likelihood with complete data, in closed form."""
+    variances = np.diagonal(sample.covariance, axis1=1, axis2=2)
+    gap = np.log(variances).sum(axis=1) - np.linalg.slogdet(sample.covariance)[1]
+    none = Curvature(np.zeros((0, 0)), np.zeros((0, 0)))
+    df = len(moments.layout.pairs[0]) * len(sample.n)
+    return none, model_test(float(sample.n @ gap), df, none, spec.test)

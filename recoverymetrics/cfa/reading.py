@@ -1,0 +1,112 @@
+"""From any table to the sample that a model needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recoverymetrics.cfa.model import (
+    check_variables,
+)
+from recoverymetrics.cfa.sample import Sample, continuous_sample, mixed_sample, ordinal_sample
+from recoverymetrics.cfa.spec import EstimatorSpec
+from recoverymetrics.cfa.table import Roles
+from recoverymetrics.errors import OptionError
+from recoverymetrics.instrument.frame import ItemData, read_items, to_pandas
+from recoverymetrics.typing import FloatArray, GroupSpec, IntArray, IntoFrame
+
+
+def read_model_data(data: IntoFrame, roles: Roles, group: GroupSpec) -> ItemData:
+    """The model's observed variables from any table."""
+    if isinstance(data, ItemData) or hasattr(data, "item_data"):
+        whole = read_items(data, group=group)
+        check_variables(roles, whole.items, ordered=(), categories=False)
+        return whole.select(roles.observed)
+    columns = _column_names(data)
+    if columns is not None:
+        check_variables(roles, columns, ordered=(), categories=False)
+    if isinstance(data, pd.DataFrame) and group is None:
+        values = _plain_numbers(data, roles.observed)
+        if values is not None:
+            return ItemData(values, roles.observed)
+    return read_items(data, items=list(roles.observed), group=group)
+
+
+def _plain_numbers(data: pd.DataFrame, items: Sequence[str]) -> FloatArray | None:
+    """The items as an array when every column is an ordinary numeric one; else None, and the careful way is taken."""
+    columns = [data[item] for item in items]
+    arrays = [column.to_numpy() for column in columns if isinstance(column, pd.Series)]
+    if len(arrays) < len(items) or not len(data) or any(a.dtype.kind not in "fiu" for a in arrays):
+        return None
+    values = np.column_stack(arrays).astype(float, copy=False)
+    return None if np.isinf(values).any() else values
+
+
+def _column_names(data: IntoFrame) -> list[str] | None:
+    if isinstance(data, np.ndarray) and data.ndim == 2:
+        return [f"item{j + 1}" for j in range(data.shape[1])]
+    if isinstance(data, dict):
+        return [str(name) for name in data]
+    columns = getattr(data, "columns", getattr(data, "column_names", None))
+    return None if columns is None or callable(columns) else [str(name) for name in columns]
+
+
+def ordered_names(ordered: bool | Sequence[str], roles: Roles) -> tuple[str, ...]:
+    """The ordered items in model order."""
+    if isinstance(ordered, str):
+        ordered = [ordered]
+    if isinstance(ordered, bool):
+        return roles.observed if ordered else ()
+    chosen = set(ordered)
+    return tuple(name for name in roles.observed if name in chosen)
+
+
+def read_design(
+    data: IntoFrame, n: int, weights: str | Sequence[float] | None, cluster: str | Sequence[Any] | None
+) -> tuple[FloatArray | None, IntArray | None]:
+    """Weights and cluster numbers of all rows."""
+    w = c = None
+    if weights is not None:
+        w = np.asarray(_column(data, weights, "weights"), dtype=float)
+        if w.shape != (n,) or not np.isfinite(w).all() or (w <= 0).any():
+            raise OptionError(f"weights= needs {n} positive numbers, one per row.")
+    if cluster is not None:
+        labels = pd.Series(np.asarray(_column(data, cluster, "cluster"), dtype=object))
+        if len(labels) != n or labels.isna().any():
+            raise OptionError(f"cluster= needs {n} labels, one per row and none missing.")
+        c = np.unique(labels.astype(str), return_inverse=True)[1].ravel()
+    return w, c
+
+
+def _column(data: IntoFrame, source: str | Sequence[Any], name: str) -> Any:
+    if not isinstance(source, str):
+        return source
+    frame = to_pandas(data)
+    if source not in frame.columns:
+        raise OptionError(f"{name}={source!r} is not a column of the data.")
+    return frame[source].to_numpy()
+
+
+def draw_sample(
+    record: ItemData,
+    spec: EstimatorSpec,
+    ordinal: Sequence[str],
+    weights: FloatArray | None = None,
+    cluster: IntArray | None = None,
+) -> Sample:
+    """Sample statistics that the estimator needs."""
+    if (weights is not None or cluster is not None) and (ordinal or spec.errors != "huber_white"):
+        raise OptionError("weights= and cluster= need continuous items and estimator='MLR'.")
+    if ordinal:
+        if len(ordinal) < record.n_items:
+            return mixed_sample(record, ordinal, missing=spec.missing)
+        return ordinal_sample(record, missing=spec.missing)
+    sample = continuous_sample(record, missing=spec.missing, weights=weights, cluster=cluster)
+    if spec.wishart:
+        factor = sample.n / (sample.n - 1.0)
+        return replace(sample, covariance=sample.covariance * factor[:, None, None])
+    return sample
