@@ -191,9 +191,9 @@ def _centred(means: FloatArray, sds: FloatArray, sizes: FloatArray) -> FloatArra
 
 def _observed(result: InvarianceResult, parameters: FactorParameters) -> FloatArray:
     record = result.record.select(parameters.items)
-    blocks = [np.nanmean(values, axis=1) for _, values in record.by_group()]
-    means = np.array([np.nanmean(block) for block in blocks])
-    sds = np.array([np.nanstd(block) for block in blocks])
+    blocks = [np.nanmean(values[~np.isnan(values).all(axis=1)], axis=1) for _, values in record.by_group()]
+    means = np.array([block.mean() for block in blocks])
+    sds = np.array([block.std() for block in blocks])
     return _centred(means, sds, result.engine.sample.n)
 
 

@@ -166,6 +166,10 @@ def test_missing_answers_are_counted(shifted):
     assert any(note.startswith("10 persons") for note in result.notes)
     fiml = check_invariance(holes, MODEL, group="region", levels=["metric"], missing="fiml")
     assert fiml.glance()["n"].item() == len(holes)
+    silent = holes.copy()
+    silent.loc[0, [f"x{j}" for j in range(1, 7)]] = np.nan
+    kept = check_invariance(silent, MODEL, group="region", levels=["metric"])
+    assert np.isfinite(kept.impact()["mean_observed"]).all()
 
 
 def test_bifactor_and_second_order_ladders():
