@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from recoverymetrics.errors import DataError, EstimationWarning, ModelError
+from recoverymetrics.errors import DataError, EstimationWarning, ModelError, OptionError
 from recoverymetrics.instrument.frame import read_items
 from recoverymetrics.irt.adaptive import cross_product, maximise_adaptive, starting_problem
 from recoverymetrics.irt.calibration import Calibration
+from recoverymetrics.irt.histogram import maximise_with_histogram
 from recoverymetrics.irt.information import cross_product_information, observed_information
 from recoverymetrics.irt.layout import Layout, build_layout
 from recoverymetrics.irt.likelihood import Problem
@@ -20,6 +21,7 @@ from recoverymetrics.irt.priors import Prior, PriorTerm
 from recoverymetrics.irt.responses import CodedResponses, code_responses, collapse
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.irt.spec import (
+    DENSITIES,
     AdaptiveQuadrature,
     IRTSpec,
     QuasiMonteCarlo,
@@ -63,6 +65,7 @@ def fit_irt(
     quadrature: int | Rule = 61,
     estimator: str = "em",
     se: str | None = "oakes",
+    density: str = "normal",
     priors: Mapping[str, Prior] | None = None,
     weights: FloatArray | Sequence[float] | None = None,
     start: IRTResult | FloatArray | None = None,
@@ -78,7 +81,7 @@ def fit_irt(
         One row per person, one column per item; missing responses are kept and contribute nothing.
     model : str or mapping of item to str, default "graded"
         ``"rasch"``, ``"1pl"``, ``"2pl"``, ``"3pl"``, ``"4pl"``, ``"graded"``, ``"gpcm"``, ``"pcm"``, ``"rsm"``,
-        ``"nominal"``, ``"sequential"``; a mapping mixes formats. Rasch, pcm and rsm fix slopes at one and free
+        ``"nominal"``, ``"sequential"``, ``"grsm"`` (graded rating scale); a mapping mixes formats. Rasch, pcm and rsm fix slopes at one and free
         the latent variance.
     structure : str, Bifactor or None
         lavaan measurement lines (``"f1 =~ i1 + i2"``; factors are correlated unless ``"f1 ~~ 0*f2"``), or a
@@ -111,6 +114,9 @@ def fit_irt(
     se : {"oakes", "crossprod", "sandwich"} or None, default "oakes"
         Standard errors from the observed information (Oakes identity), the cross-product of casewise scores,
         or both. With adaptive quadrature always the cross-product.
+    density : {"normal", "empirical"}, default "normal"
+        Latent density: normal, or a histogram on the nodes estimated with the items (one factor, one group).
+        Standard errors treat the histogram as known.
     priors : mapping, optional
         ``{"logit_g": Normal(-1.5, 0.5), "i3.a1": LogNormal(0, 0.5)}``.
     weights : array-like, optional
@@ -162,6 +168,7 @@ def fit_irt(
         quadrature=rule,
         estimator=name,
         se="crossprod" if kind and isinstance(rule, AdaptiveQuadrature) else kind,
+        density=check_density(density, resolved, record.groups),
         priors=dict(priors or {}),
         group=group if isinstance(group, str) else None,
     )
@@ -197,6 +204,8 @@ def calibrate(
             found, covariance, ok = search_adaptive(task, first, spec, tolerance, max_iterations)
         else:
             found = search(task, first, spec, tolerance, max_iterations)
+            if spec.density == "empirical":
+                found, task = maximise_with_histogram(task, found, tolerance)
             found, covariance, ok = with_covariance(task, found, spec.se)
     notes = (*notes, *_complaints(layout, found, ok, spec.se))
     for note in notes:
@@ -212,6 +221,16 @@ def calibrate(
         information_positive=ok,
         notes=notes,
     )
+
+
+def check_density(density: str, structure: Structure, groups: Sequence[str]) -> str:
+    """Validate the latent density."""
+    name = str(density).lower()
+    if name not in DENSITIES:
+        raise OptionError(f"unknown density {density!r}; choose one of {', '.join(DENSITIES)}.")
+    if name == "empirical" and (len(structure.factors) > 1 or len(groups) > 1):
+        raise OptionError("the empirical histogram is for one factor and one group.")
+    return name
 
 
 def search(task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int) -> Maximum:

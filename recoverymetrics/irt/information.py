@@ -213,7 +213,7 @@ def casewise_scores(
 
 
 def cross_product_information(problem: Problem, x: FloatArray) -> FloatArray:
-    """Sum over persons of the outer product of their scores, shape (p, p)."""
+    """Sum over persons of the outer product of their weighted scores, shape (p, p)."""
     layout = problem.layout
     extended = layout.extend(x)
     tables = [batch_table(b, batch_parameters(b, extended), problem.theta) for b in layout.batches]
@@ -228,5 +228,5 @@ def cross_product_information(problem: Problem, x: FloatArray) -> FloatArray:
             out[np.ix_(slots, slots)] += reduced_moments(problem, items, latent, L, prior, g)[1]
             continue
         for rows, scores in casewise_scores(responses, items, latent, L, prior):
-            out[np.ix_(slots, slots)] += scores.T @ (responses.weights[rows][:, None] * scores)
+            out[np.ix_(slots, slots)] += scores.T @ (responses.meat_weights[rows][:, None] * scores)
     return out

@@ -75,7 +75,7 @@ def reduced_moments(
         scores = _between_blocks(spread, answers, means, touched, latent, posterior, w)
         weighted = scores.T @ (w[:, None] * scores)
         spread -= weighted
-        cross += weighted
+        cross += scores.T @ (responses.meat_weights[rows][:, None] * scores)
     return spread, cross
 
 

@@ -333,7 +333,7 @@ def _item_slot(
     shared = len(slots.rules.equal) > 0 and shared_across_groups(item, name, rules)
     where: Any = "all" if shared else g
     owner: Any = item
-    if (is_slope and choice.slope == "common") or (choice.shared_steps and name.startswith("b")):
+    if (is_slope and choice.slope == "common") or (choice.shared_steps and not is_slope and name != "c"):
         owner = ("common", choice.model.name)
     for number, members in enumerate(rules.constrain):
         if f"{item}.{name}" in members:

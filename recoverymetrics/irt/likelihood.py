@@ -54,6 +54,8 @@ class Problem:
         Precision of the E-step.
     adaptive : int
         Nodes per dimension of adaptive quadrature where estimation and scoring use it; 0 otherwise.
+    histogram : tuple of ndarray, shape (Q,), or None
+        Log weights per group that replace the normal density.
     """
 
     layout: Layout
@@ -63,6 +65,7 @@ class Problem:
     priors: tuple[PriorTerm, ...] = ()
     dtype: Any = np.float64
     adaptive: int = 0
+    histogram: tuple[FloatArray, ...] | None = None
 
     def coarse(self, nodes: Nodes, specific: Nodes | None = None) -> Problem:
         """The same problem on other nodes in single precision, for the way to the maximum."""
@@ -127,6 +130,8 @@ def group_table(layout: Layout, stacked: FloatArray, g: int) -> FloatArray:
 
 def log_weights(problem: Problem, extended: FloatArray, g: int) -> FloatArray:
     """Log prior weights of the primary nodes in a group."""
+    if problem.histogram is not None:
+        return problem.histogram[g]
     mean, cov = problem.layout.moments(extended, g)
     return normal_log_weights(problem.nodes, mean, cov)
 

@@ -151,10 +151,11 @@ def collapse(coded: CodedResponses) -> tuple[Patterns, ...]:
         persons = np.flatnonzero(coded.group == g)
         codes = coded.codes if persons.size == coded.n else coded.codes[persons]
         first, pattern = _unique_rows(codes)
-        weights = np.bincount(pattern, weights=coded.weights[persons], minlength=first.size)
-        found.append(
-            Patterns(OneHot(codes[first], coded.n_categories, weights.astype(float)), persons, pattern)
-        )
+        own = coded.weights[persons]
+        weights = np.bincount(pattern, weights=own, minlength=first.size).astype(float)
+        squared = np.bincount(pattern, weights=own**2, minlength=first.size).astype(float)
+        responses = OneHot(codes[first], coded.n_categories, weights, squared)
+        found.append(Patterns(responses, persons, pattern))
     return tuple(found)
 
 

@@ -14,6 +14,7 @@ from recoverymetrics.numerics.quadrature import Nodes, quasi_random_nodes, recta
 
 SE_TYPES = ("oakes", "crossprod", "sandwich")
 ESTIMATORS = ("em", "qmcem")
+DENSITIES = ("normal", "empirical")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class IRTSpec:
         ``"em"`` or ``"qmcem"``.
     se : str or None
         Kind of standard errors.
+    density : str
+        ``"normal"`` or ``"empirical"``.
     priors : mapping
         Priors by parameter (``"logit_g"``) or item and parameter (``"i1.logit_g"``).
     group : str or None
@@ -94,6 +97,7 @@ class IRTSpec:
     quadrature: Rule = field(default_factory=Quadrature)
     estimator: str = "em"
     se: str | None = "oakes"
+    density: str = "normal"
     priors: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
 

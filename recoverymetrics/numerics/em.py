@@ -34,11 +34,14 @@ class OneHot:
         Number of categories of each item.
     weights : ndarray, shape (n,)
         Frequency or sampling weight of each row.
+    squared : ndarray, shape (n,), optional
+        Sum of the squared sampling weights of the persons behind each row; equal to ``weights`` when left out.
     """
 
     codes: IntArray
     n_categories: IntArray
     weights: FloatArray
+    squared: FloatArray | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -55,6 +58,11 @@ class OneHot:
     def offsets(self) -> IntArray:
         """First column of each item."""
         return np.concatenate([[0], np.cumsum(self.n_categories)[:-1]]).astype(np.int64)
+
+    @property
+    def meat_weights(self) -> FloatArray:
+        """Weights of casewise cross-products in a sandwich."""
+        return self.weights if self.squared is None else self.squared
 
     def chunks(self, n_nodes: int, dtype: Any = np.float64) -> Iterator[tuple[slice, FloatArray]]:
         """Yield row slices and their one-hot matrices; chunks are sized for ``n_nodes`` nodes."""

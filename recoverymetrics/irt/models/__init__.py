@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recoverymetrics.errors import OptionError
 from recoverymetrics.irt.models.base import Conventional, Curves, ItemModel
 from recoverymetrics.irt.models.divide_by_total import GeneralizedPartialCredit, Nominal, RatingScale
-from recoverymetrics.irt.models.graded import Graded
+from recoverymetrics.irt.models.graded import Graded, GradedRatingScale
 from recoverymetrics.irt.models.logistic import Logistic
 from recoverymetrics.irt.models.sequential import Sequential
 
@@ -18,6 +18,7 @@ __all__ = [
     "Curves",
     "GeneralizedPartialCredit",
     "Graded",
+    "GradedRatingScale",
     "ItemModel",
     "Logistic",
     "Nominal",
@@ -54,6 +55,7 @@ CHOICES: dict[str, Choice] = {
     "3pl": Choice(Logistic(3)),
     "4pl": Choice(Logistic(4)),
     "graded": Choice(Graded()),
+    "grsm": Choice(GradedRatingScale(), shared_steps=True),
     "gpcm": Choice(GeneralizedPartialCredit()),
     "rsm": Choice(RatingScale(), "one", shared_steps=True),
     "nominal": Choice(Nominal()),

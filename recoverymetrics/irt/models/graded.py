@@ -67,6 +67,40 @@ class Graded(ItemModel):
         return -a * np.asarray(others, dtype=float)
 
 
+class GradedRatingScale(ItemModel):
+    """Graded model with intercepts shared by the items and a location each (Muraki 1990).
+
+    ``P(X >= k) = logistic(z + c + d_k)``; ``c`` of the first item is zero.
+    """
+
+    name = "grsm"
+
+    def shape_names(self, K: int) -> tuple[str, ...]:
+        """``d1`` ... ``d{K-1}`` and the item location ``c``."""
+        return (*(f"d{k}" for k in range(1, K)), "c")
+
+    def log_probabilities(self, z: FloatArray, shape: FloatArray, K: int) -> FloatArray:
+        """Log category probabilities, shape (B, K, Q)."""
+        return Graded().log_probabilities(z, shape[:, :-1] + shape[:, -1:], K)
+
+    def curves(self, z: FloatArray, shape: FloatArray, K: int) -> Curves:
+        """Log category probabilities with first derivatives; the location acts like the linear predictor."""
+        inner = Graded().curves(z, shape[:, :-1] + shape[:, -1:], K)
+        d_shape = np.concatenate([inner.d_shape, inner.d_z[:, None]], axis=1)
+        return Curves(inner.log_p, inner.d_z, d_shape)
+
+    def start_shape(self, proportions: FloatArray, slope: float) -> FloatArray:
+        """Intercepts of the graded model, location zero."""
+        return np.concatenate([Graded().start_shape(proportions, slope), [0.0]])
+
+    def conventional(self, slope: float, shape: FloatArray, K: int) -> Conventional:
+        """Discrimination ``a`` and thresholds ``b_k = -(d_k + c) / a``."""
+        names = tuple(f"b{k}" for k in range(1, K)) if K > 2 else ("b",)
+        inner = intercept_form(slope, shape[:-1] + shape[-1], names)
+        location = inner.jacobian[:, 1:].sum(axis=1, keepdims=True)
+        return Conventional(inner.names, inner.values, np.hstack([inner.jacobian, location]))
+
+
 def intercept_form(slope: float, shape: FloatArray, names: tuple[str, ...]) -> Conventional:
     """``a`` and ``b = -d / a`` with the Jacobian of the delta method."""
     S = shape.size

@@ -254,3 +254,22 @@ def test_every_column_is_in_the_glossary():
     tables += [fit.local_dependence(), fit.local_dependence("x2"), fit.global_fit(), fit.score_table()]
     for table in tables:
         assert set(table.columns) <= set(GLOSSARY)
+
+
+def test_graded_rating_scale_shares_its_intercepts():
+    data = graded_data(1500)
+    fit = rm.fit_irt(data, "grsm")
+    assert fit.npar == 6 + 3 + 5
+    table = fit.tidy("slope_intercept").pivot(index="item", columns="parameter", values="estimate")
+    assert table[["d1", "d2", "d3"]].nunique().eq(1).all()
+    assert fit.loglik < rm.fit_irt(data, se=None).loglik
+    assert np.isfinite(fit.tidy()["std_error"]).all()
+
+
+def test_sandwich_of_weighted_persons_counts_each_person_once():
+    data = graded_data(400)
+    plain = rm.fit_irt(data, se="sandwich").tidy()["std_error"]
+    doubled = rm.fit_irt(data, se="sandwich", weights=np.full(400, 2.0)).tidy()["std_error"]
+    np.testing.assert_allclose(doubled, plain, rtol=1e-4)
+    naive = rm.fit_irt(data, weights=np.full(400, 2.0)).tidy()["std_error"]
+    assert (naive < plain).all()

@@ -178,3 +178,31 @@ def test_four_correlated_factors_use_adaptive_quadrature():
     correlations = fit.groups[[f"cor_f{d}" for d in range(4)]].to_numpy()[np.triu_indices(4, 1)]
     assert abs(correlations.mean() - 0.4) < 0.12
     assert np.isfinite(fit.tidy()["std_error"]).all()
+
+
+def test_empirical_histogram_finds_a_skewed_density():
+    rng = np.random.default_rng(12)
+    theta = rng.chisquare(3, 4000)
+    theta = (theta - 3) / np.sqrt(6)
+    a, b = np.linspace(1.2, 2.2, 10), np.array([-1.0, 0.0, 1.0, 2.0])
+    p = 1 / (1 + np.exp(-a[None, :, None] * (theta[:, None, None] - b)))
+    data = pd.DataFrame((p > rng.random((4000, 10, 1))).sum(axis=2), columns=[f"i{j}" for j in range(10)])
+    normal, histogram = rm.fit_irt(data, se=None), rm.fit_irt(data, density="empirical")
+    assert histogram.loglik > normal.loglik + 20
+    errors = [np.abs(fit.item_parameters["b1"] + 1.0).mean() for fit in (normal, histogram)]
+    assert errors[1] < errors[0]
+    weights = np.exp(histogram.calibration.problem.histogram[0])
+    nodes = histogram.calibration.problem.nodes.theta[:, 0]
+    assert weights @ nodes == pytest.approx(0.0, abs=0.02)
+    assert weights @ nodes**3 > 0.5
+    assert np.isfinite(histogram.tidy()["std_error"]).all()
+
+
+def test_empirical_histogram_of_normal_data_changes_little():
+    data, _ = regression_data(1500)
+    normal, histogram = rm.fit_irt(data, se=None), rm.fit_irt(data, density="empirical", se=None)
+    assert 0 <= histogram.loglik - normal.loglik < 25
+    with pytest.raises(rm.OptionError, match="one factor and one group"):
+        rm.fit_irt(data, density="empirical", n_factors=2)
+    with pytest.raises(rm.OptionError, match="unknown density"):
+        rm.fit_irt(data, density="uniform")
