@@ -120,10 +120,12 @@ def code_new(est: Estimated, data: IntoFrame | None, group: GroupSpec) -> CodedR
 def _read(est: Estimated, data: IntoFrame, group: GroupSpec) -> ItemData:
     items = est.layout.items
     many = len(est.layout.groups) > 1
-    if isinstance(data, ItemData) or hasattr(data, "item_data"):
-        return read_items(data, items=items, group=group)
-    frame = to_pandas(data)
     column = group if group is not None else est.calibration.spec.group
+    if isinstance(data, ItemData):
+        return read_items(data, items=items)
+    if hasattr(data, "item_data"):
+        return read_items(data, items=items, group=(column or "group") if many else None)
+    frame = to_pandas(data)
     if many and column is None:
         raise DataError(
             f"the model has {len(est.layout.groups)} groups; name the group column of the new data with group=."

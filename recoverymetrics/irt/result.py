@@ -257,6 +257,12 @@ class IRTResult(AbstractResult):
         """Expected item and test scores: columns theta, one per item, test."""
         return curves.expected_scores(self.estimated, theta, group)
 
+    def category_functioning(self) -> pd.DataFrame:
+        """Use of each category, mean score of those who chose it, threshold, and whether these are in order."""
+        from recoverymetrics.irt.categories import category_frame
+
+        return category_frame(self.estimated)
+
     def item_fit(self, method: str = "s_x2", *, score: str = "eap") -> pd.DataFrame:
         """Fit of each item: ``"s_x2"`` or ``"infit"`` (with outfit and Zh)."""
         return item_fit_frame(self.estimated, method, score)

@@ -273,3 +273,22 @@ def test_sandwich_of_weighted_persons_counts_each_person_once():
     np.testing.assert_allclose(doubled, plain, rtol=1e-4)
     naive = rm.fit_irt(data, weights=np.full(400, 2.0)).tidy()["std_error"]
     assert (naive < plain).all()
+
+
+def test_category_functioning_sees_an_idle_category():
+    data = graded_data(2000, seed=4)
+    good = rm.fit_irt(data, se=None).category_functioning()
+    assert good["ordered"].all()
+    assert good.groupby("item")["share"].sum().round(9).eq(1).all()
+    rng = np.random.default_rng(1)
+    swap = (data["i5"] == 2) & (rng.random(2000) < 0.9)
+    data.loc[swap, "i5"] = rng.choice([1, 3], swap.sum())
+    bad = rm.fit_irt(data, "gpcm", se=None).category_functioning().query("item == 'i5'")
+    assert not bad["ordered"].all()
+
+
+def test_responses_bring_their_own_group():
+    responses = rm.Responses(two_groups(), group="region")
+    fit = rm.fit_irt(responses, group="region", equal=("slopes", "intercepts"), se=None)
+    assert fit.groups["group"].tolist() == ["A", "B"]
+    assert len(fit.scores(responses)) == len(two_groups())
