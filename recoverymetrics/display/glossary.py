@@ -596,4 +596,6 @@ GLOSSARY: dict[str, str] = {
     "wle_std_error": "standard error of the weighted likelihood estimate",
     "z": "standard normal deviate",
     "n_draws": "number of draws that were fitted",
+    "mean_theta": "mean latent score of the persons concerned",
+    "ordered": "the categories are in order here",
 }
