@@ -41,6 +41,7 @@ def fit_cfa(
     equal: str | Sequence[str] = (),
     free: str | Sequence[str] = (),
     std_lv: bool = False,
+    effects_coding: bool = False,
     parameterization: str = "delta",
     identification: str = "wu_estabrook",
     orthogonal: bool = False,
@@ -77,6 +78,8 @@ def fit_cfa(
         Exceptions from ``equal``, such as ``"x2~1"``, ``"f=~x2"``, ``"A1|t1"``.
     std_lv : bool, default False
         Factors with variance one instead of a marker item.
+    effects_coding : bool, default False
+        Factors in the average unit of their items: loadings average one, intercepts sum to zero.
     parameterization : {"delta", "theta"}, default "delta"
         Scaling of ordered items.
     identification : {"wu_estabrook", "default"}, default "wu_estabrook"
@@ -146,10 +149,13 @@ def fit_cfa(
     means = bool(several or ordinal or spec.fiml or written) if meanstructure is None else bool(meanstructure)
     if not means and ((several and "intercepts" in check_equal(equal)) or spec.fiml or ordinal):
         raise OptionError("meanstructure=False is impossible with FIML, ordered items or equal intercepts.")
+    if effects_coding and (std_lv or ordinal):
+        raise OptionError("effects_coding= is for continuous items, and excludes std_lv=.")
     options = ModelOptions(
         equal=check_equal(equal),
         free=(free,) if isinstance(free, str) else tuple(free),
         std_lv=std_lv,
+        effect_coding=effects_coding,
         orthogonal=orthogonal,
         mean_structure=means,
         theta=parameterization == "theta",

@@ -16,7 +16,7 @@ from recoverymetrics.cfa.equality import (
     identify_variances,
     identify_wu_estabrook,
 )
-from recoverymetrics.cfa.syntax import ParsedModel
+from recoverymetrics.cfa.syntax import Constraint, ParsedModel
 from recoverymetrics.cfa.table import ParameterTable, Roles, Row, TableOptions, build_rows, number_rows
 from recoverymetrics.errors import ModelError
 from recoverymetrics.numerics.arrow import Arrow
@@ -93,6 +93,7 @@ def build_table(
             if any(thresholds) and "thresholds" in equal:
                 _free_scales(rows, thresholds, roles, theta=theta)
         apply_equality(rows, roles, equal, freed)
+    coding = effects_coding(rows, roles, options.mean_structure) if options.effect_coding else ()
     index = number_rows(rows)
     return ParameterTable(
         tuple(rows),
@@ -100,13 +101,39 @@ def build_table(
         roles.observed,
         roles.latent,
         tuple(groups),
-        model.constraints,
+        (*model.constraints, *coding),
         roles.exogenous,
         options.mean_structure,
         tuple(thresholds),
         theta,
         tuple(notes),
     )
+
+
+def effects_coding(rows: list[Row], roles: Roles, means: bool) -> tuple[Constraint, ...]:
+    """Scale factors so that their loadings average one and, with means, their intercepts sum to zero, in place.
+
+    Little, Slegers and Card (2006).
+    """
+    found = []
+    for group in sorted({row.group for row in rows}):
+        for factor in roles.latent:
+            loadings = [r for r in rows if r.op == "=~" and r.lhs == factor and r.group == group]
+            items = {r.rhs for r in loadings}
+            found.append(_sum_to(loadings, float(len(loadings)), f"loading_{factor}"))
+            if means:
+                intercepts = [r for r in rows if r.op == "~1" and r.lhs in items and r.group == group]
+                found.append(_sum_to(intercepts, 0.0, f"intercept_{factor}"))
+                for row in rows:
+                    if row.op == "~1" and row.lhs == factor and row.group == group:
+                        row.release()
+    return tuple({(c.lhs, c.rhs): c for c in found}.values())
+
+
+def _sum_to(rows: Sequence[Row], total: float, stem: str) -> Constraint:
+    for row in rows:
+        row.label = row.label.strip(".") or f"{stem}_{row.rhs or row.lhs}_g{row.group + 1}"
+    return Constraint(" + ".join(row.label for row in rows), "==", f"{total:g}", 0, 0)
 
 
 def _free_scales(rows: list[Row], thresholds: Sequence[int], roles: Roles, *, theta: bool) -> None:

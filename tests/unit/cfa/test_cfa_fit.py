@@ -74,6 +74,19 @@ class TestEstimates:
         np.testing.assert_allclose(a.implied()["cov"], b.implied()["cov"], atol=SAME)
         np.testing.assert_allclose(a.tidy().std_all, b.tidy().std_all, atol=SAME)
 
+    def test_effects_coding_is_the_same_model_in_other_units(self, data, grouped):
+        marker, effects = rm.fit_cfa(data, TWO), rm.fit_cfa(data, TWO, effects_coding=True)
+        assert effects.test.df == marker.test.df
+        assert effects.test.chi2 == pytest.approx(marker.test.chi2, rel=SAME)
+        assert effects.tidy().query("op == '=~' and lhs == 'f'").estimate.mean() == pytest.approx(1.0)
+        held = ("loadings", "intercepts")
+        marker = rm.fit_cfa(grouped, TWO, group="country", equal=held)
+        effects = rm.fit_cfa(grouped, TWO, group="country", equal=held, effects_coding=True)
+        assert effects.test.df == marker.test.df
+        assert effects.test.chi2 == pytest.approx(marker.test.chi2, rel=SAME)
+        own = effects.tidy().query("op == '~1' and group == 'A'").set_index("lhs").estimate
+        assert own[["x1", "x2", "x3"]].sum() == pytest.approx(0.0, abs=1e-9)
+
     def test_starting_values_and_fixed_values_are_respected(self, data):
         fit = rm.fit_cfa(data, "f =~ start(0.9)*x1 + 0.5*x2 + x3\nf ~~ 1*f\nx1 ~~ x1")
         assert value(fit, "f=~x2") == 0.5
