@@ -13,6 +13,7 @@ from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.invariance.alignment.extract import FactorParameters
 from recoverymetrics.invariance.alignment.inference import explained_variance, invariant_groups, overall_r2
 from recoverymetrics.invariance.alignment.kernel import Aligned, Configural, Loss, align
+from recoverymetrics.invariance.alignment.sparse import lasso_departures
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import FloatArray, Seed
 
@@ -191,6 +192,31 @@ class AlignmentResult(AbstractResult):
                 "converged": [self.converged],
             }
         )
+
+    def lasso(self) -> pd.DataFrame:
+        """Departures from invariance chosen by a lasso with BIC, one row per departing parameter and group.
+
+        An alternative to the tests of ``tidy``: see ``alignment.sparse.lasso_departures``.
+        """
+        rows = []
+        for factor in self.factors:
+            found = lasso_departures(factor.solution, factor.parameter_covariance, float(self.sizes.sum()))
+            departures = np.hstack([found.loadings, found.intercepts])
+            for k, (name, item, values, _) in enumerate(factor.columns()):
+                rows += [
+                    {
+                        "factor": factor.parameters.factor,
+                        "parameter": name,
+                        "item": item,
+                        "group": self.groups[g],
+                        "estimate": values[g],
+                        "difference": departures[g, k],
+                        "penalty": found.penalty,
+                    }
+                    for g in np.flatnonzero(departures[:, k])
+                ]
+        columns = ["factor", "parameter", "item", "group", "estimate", "difference", "penalty"]
+        return pd.DataFrame(rows, columns=columns)
 
     def recovery(self, n_draws: int = 100, *, seed: Seed = 1) -> pd.DataFrame:
         """Monte Carlo check: how well the means come back when the parameters are drawn anew.

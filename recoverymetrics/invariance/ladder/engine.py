@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recoverymetrics.cfa.fit import draw_sample, fit_table
 from recoverymetrics.cfa.model import ModelOptions, build_table
+from recoverymetrics.cfa.pipeline import fit_table
+from recoverymetrics.cfa.reading import draw_sample
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec, resolve_estimator

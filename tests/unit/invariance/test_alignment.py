@@ -9,6 +9,7 @@ from recoverymetrics import OptionError
 from recoverymetrics.invariance import AlignmentLoss, align_groups
 from recoverymetrics.invariance.alignment.inference import invariant_groups
 from recoverymetrics.invariance.alignment.kernel import Configural, Loss, align, loss_and_gradient
+from recoverymetrics.invariance.alignment.sparse import huber_location
 
 MODEL = "f =~ " + " + ".join(f"i{j}" for j in range(1, 9))
 MEANS = np.array([0.0, 0.5, -0.5, 0.8, -0.3, 0.2])
@@ -92,6 +93,20 @@ def test_standard_errors_match_the_redrawn_ones(regions):
     delta = result.means["mean_se"].to_numpy()[1:]
     np.testing.assert_allclose(redrawn["std_error"].to_numpy()[1:], delta, rtol=0.35)
     assert redrawn["correlation"].iloc[0] > 0.97
+
+
+def test_lasso_names_the_shifted_parameters(regions):
+    table = align_groups(regions, MODEL, group="region", method="fixed").lasso()
+    found = set(zip(table["item"], table["group"], strict=True))
+    assert {("i1", "R2"), ("i4", "R2"), ("i3", "R4"), ("i6", "R5")} <= found
+    assert len(found) <= 14
+    assert table.set_index(["parameter", "group"]).loc[("i4~1", "R2"), "difference"] < 0
+
+
+def test_huber_location_ignores_an_outlier():
+    values = np.array([[1.0], [1.1], [0.9], [5.0]])
+    assert huber_location(values, np.full((4, 1), 0.1), 1e9)[0] == pytest.approx(2.0)
+    assert huber_location(values, np.full((4, 1), 0.1), 1.0)[0] == pytest.approx(1.0, abs=0.1)
 
 
 def test_reference_and_loss_options(regions):
