@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import pandas as pd
 
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument.frame import to_pandas
-from recoverymetrics.typing import IntoFrame
+from recoverymetrics.typing import BoolArray, IntoFrame
 
 LINEAGE_COLUMNS = ("statement", "domain", "label", "entered_round", "left_round", "replaced_by", "note")
 
@@ -46,11 +47,48 @@ class Lineage:
                 gone[statement] = f"replaced by {successor}" if successor else "withdrawn"
         return gone
 
+    def check(self, rounds: tuple[Any, ...], rated: BoolArray) -> None:
+        """Refuse a history that the ratings contradict.
+
+        Parameters
+        ----------
+        rounds : tuple
+            Round labels in order.
+        rated : ndarray of bool, shape (R, S)
+            Whether anybody rated the statement in the round.
+
+        Raises
+        ------
+        DataError
+            A round that does not exist, a successor that is not listed, or ratings before a statement entered or after it
+            left.
+        """
+        at = {statement: s for s, statement in enumerate(self.frame["statement"])}
+        for statement, successors in self.column("replaced_by").items():
+            for one in str(_whole(successors)).split(";"):
+                if one.strip() and one.strip() not in at:
+                    raise DataError(
+                        f"statement {statement!r} is replaced by {one.strip()!r}, which is not in the table of statements."
+                    )
+        for name, when in (("entered_round", "before it entered"), ("left_round", "after it left")):
+            for statement, label in self.column(name).items():
+                r = _position(label, rounds)
+                outside = rated[: max(r, 0)] if name == "entered_round" else rated[r + 1 :]
+                if outside[:, at[statement]].any():
+                    raise DataError(
+                        f"statement {statement!r} has ratings {when} ({name} {_whole(label)}); correct the round, or the ratings."
+                    )
+
 
 def _position(label: Any, rounds: tuple[Any, ...]) -> int:
+    """Position of a round; -1 for a numbered round before the first, such as an open one that left no rows."""
     if label in rounds:
         return rounds.index(label)
-    raise DataError(f"left_round {label!r} is not a round of the panel ({', '.join(map(str, rounds))}).")
+    if isinstance(label, Real) and isinstance(rounds[0], Real) and label < rounds[0]:
+        return -1
+    raise DataError(
+        f"the table of statements names round {_whole(label)!r}, which is not a round of the panel ({', '.join(map(str, rounds))})."
+    )
 
 
 def read_lineage(statements: IntoFrame | None, rated: tuple[str, ...], column: str = "statement") -> Lineage:

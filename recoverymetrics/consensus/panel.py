@@ -140,7 +140,7 @@ class DelphiPanel:
         DataError
             Unknown columns; a rating outside the scale or not a whole number; two ratings of one statement
             by one panelist in one round; a panelist in two groups within one round; a rating without a
-            statement, panelist or round; no rating at all.
+            statement, panelist or round; no rating at all; a history of statements that the ratings contradict.
         """
         groups = {"region": region, "stakeholder": stakeholder, "country": country}
         groups |= {"decision_rights": decision_rights, **(attributes or {})}

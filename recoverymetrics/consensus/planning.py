@@ -134,7 +134,8 @@ def plan_panel_size(
     Raises
     ------
     OptionError
-        Shares outside (0, 1), sizes below one, group shares that do not sum to one.
+        Shares outside (0, 1), sizes or simulations below one, a scale in the wrong order, group shares that do not sum to
+        one.
 
     Examples
     --------
@@ -144,6 +145,11 @@ def plan_panel_size(
     """
     if min(sizes) < 1 or not all(0 < p < 1 for p in agreement) or not 0 < retention <= 1:
         raise OptionError("sizes must be at least 1; agreement and retention must be shares between 0 and 1.")
+    if scale[0] >= scale[1] or n_sim < 1 or person_sd < 0:
+        raise OptionError(
+            f"scale={scale!r}, n_sim={n_sim!r}, person_sd={person_sd!r}: the scale is lowest and highest category, n_sim at least "
+            "1, person_sd 0 or more."
+        )
     shares = {"all": 1.0} if groups is None else dict(groups)
     if abs(sum(shares.values()) - 1) > 1e-9:
         raise OptionError(f"the shares of groups= sum to {sum(shares.values()):g}; they must sum to 1.")

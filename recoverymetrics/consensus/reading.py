@@ -53,6 +53,7 @@ def read_panel(
     rows = np.flatnonzero(of_statement)
     position = np.array([at[ids.statements[s]] for s in ids.statement[rows]], dtype=int)
     array[ids.round[rows], position, ids.panelist[rows]] = numbers[rows]
+    lineage.check(rounds, (~np.isnan(array)).any(axis=2))
     return {
         "ratings": array,
         "statements": listed,

@@ -181,7 +181,7 @@ def at_most(value: FloatArray, cut: float) -> BoolArray:
 def require_share(value: float, name: str) -> None:
     """Refuse a share outside [0, 1]."""
     if not 0 <= value <= 1:
-        raise OptionError(f"{name}={value!r} must be a share between 0 and 1 (0.80 for 80 percent).")
+        raise OptionError(f"{name}={value!r} must be a share between 0 and 1, such as 0.80 for 80 percent.")
 
 
 def require_categories(number: int, values: FloatArray, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,10 @@ class MedianRule(Rule):
 
     minimum: float
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.minimum, Real):
+            raise OptionError(f"minimum={self.minimum!r} must be a number, for example MedianRule(4).")
+
     def evaluate(self, ratings: RatingCounts) -> RuleOutcome:
         """Decide on every statement."""
         return outcome(at_least(tally.quantile(ratings.counts, ratings.values, 0.5), self.minimum))
@@ -45,6 +50,12 @@ class IQRRule(Rule):
     """
 
     maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.maximum is not None and (not isinstance(self.maximum, Real) or self.maximum < 0):
+            raise OptionError(
+                f"maximum={self.maximum!r} must be a range of 0 or more, for example IQRRule(1)."
+            )
 
     def evaluate(self, ratings: RatingCounts) -> RuleOutcome:
         """Decide on every statement."""

@@ -16,7 +16,7 @@ from recoverymetrics.consensus.paired import (
     signed_ranks,
 )
 from recoverymetrics.consensus.panel import DelphiPanel
-from recoverymetrics.consensus.rules import default_top, require_categories
+from recoverymetrics.consensus.rules import default_top, require_categories, require_share
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.numerics import counts as tally
 from recoverymetrics.numerics.agreement import agreement_weights, cohen_kappa
@@ -91,6 +91,7 @@ def stability(
     -------
     StabilityResult
     """
+    require_share(level, "level")
     top = default_top(panel.values) if top_categories is None else top_categories
     lowest = panel.scale[1] - require_categories(top, panel.values, "top_categories") + 1
     rated = np.any(~np.isnan(panel.ratings), axis=2)
@@ -130,7 +131,7 @@ def _compare(
     ranks = signed_ranks(b - a)
     one, two = tally.one_hot(a, values), tally.one_hot(b, values)
     moved = distribution_change(one.sum(axis=0), two.sum(axis=0))
-    everyone = second[~np.isnan(second)]
+    everyone = second[~np.isnan(second)] if values[0] >= 0 else np.empty(0)  # ratios need a zero point
     cqv = quartile_variation(everyone, level=level)
     variation = coefficient_of_variation(everyone)
     return {

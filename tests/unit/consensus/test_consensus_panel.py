@@ -298,3 +298,35 @@ def test_long_scales_say_how_many_categories_agree():
 def test_attrition_refuses_more_categories_than_the_scale_has():
     with pytest.raises(OptionError, match="top_categories=9 does not suit"):
         panel([("a", 1, 1, 5), ("a", 1, 2, 5)]).attrition(top_categories=9)
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ({"left_round": [1, None]}, "'a' has ratings after it left .left_round 1"),
+        ({"entered_round": [2, None]}, "'a' has ratings before it entered"),
+        ({"left_round": [7, None]}, "names round 7, which is not a round"),
+        ({"replaced_by": ["z", None]}, "'a' is replaced by 'z', which is not"),
+    ],
+)
+def test_history_must_agree_with_the_ratings(history, message):
+    listed = pd.DataFrame({"statement": ["a", "b"], **history})
+    with pytest.raises(DataError, match=message):
+        panel([("a", 1, 1, 5), ("a", 1, 2, 5), ("b", 1, 1, 5)], statements=listed)
+
+
+def test_statements_may_enter_in_an_open_round_and_be_split():
+    listed = pd.DataFrame(
+        {
+            "statement": ["a", "b", "c"],
+            "entered_round": [1, 2, 2],
+            "left_round": [2, None, None],
+            "replaced_by": ["b; c", None, None],
+        }
+    )
+    rows = [("a", 1, 2, 5), ("b", 1, 3, 5), ("c", 1, 3, 2)]
+    found = panel(rows, statements=listed).check_consensus().tidy()
+    assert found["status"].tolist() == ["replaced by b; c", "consensus", "no consensus"]
+    early = pd.DataFrame({"statement": ["b", "c", "z"], "left_round": [None, None, 1]})
+    told = panel(rows[1:], statements=early).check_consensus().tidy()
+    assert told["status"].tolist() == ["consensus", "no consensus", "withdrawn"]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import recoverymetrics as rm
+from recoverymetrics.consensus import IQRRule, MedianRule
 from recoverymetrics.consensus.rules import RatingCounts
 from recoverymetrics.consensus.spread_rules import interpercentile_range
 from recoverymetrics.errors import OptionError
@@ -156,3 +157,10 @@ def test_classic_disagreement_counts_people_at_both_ends(n, limit):
     assert passed(rule, at_limit, below, [], values=NINE) == [False, True, False]
     with pytest.raises(OptionError, match="ipras, classic"):
         rm.RandUclaRule(definition="new")
+
+
+def test_limits_of_rules_are_numbers():
+    with pytest.raises(OptionError, match=r"for example MedianRule\(4\)"):
+        MedianRule("7")
+    with pytest.raises(OptionError, match="range of 0 or more"):
+        IQRRule(-1)

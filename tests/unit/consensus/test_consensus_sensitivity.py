@@ -145,3 +145,9 @@ def test_panel_plan_is_drawn_with_one_line_per_agreement():
 def test_number_of_resampled_panels_must_not_be_negative(panel):
     with pytest.raises(OptionError, match="n_boot=-1 must be 0"):
         panel.sensitivity(n_boot=-1)
+
+
+@pytest.mark.parametrize("options", [{"scale": (5, 1)}, {"n_sim": 0}, {"person_sd": -1}])
+def test_panel_plan_checks_its_options(options):
+    with pytest.raises(OptionError, match="n_sim at least"):
+        plan_panel_size((20,), **options)

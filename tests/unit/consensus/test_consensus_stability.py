@@ -13,6 +13,7 @@ from recoverymetrics.consensus.paired import (
     signed_ranks,
 )
 from recoverymetrics.consensus.stability import coefficient_of_variation, cv_band
+from recoverymetrics.errors import OptionError
 
 EXACT = 1e-12  # both sides enumerate the same distribution
 
@@ -200,3 +201,16 @@ def test_coefficient_of_variation_of_a_panel():
     assert row["cv_band"] == "another round is needed"
     assert np.isnan(coefficient_of_variation(np.array([3.0])))
     assert np.isnan(coefficient_of_variation(np.zeros(4)))
+
+
+def test_ratios_need_a_zero_point():
+    frame = pd.DataFrame({"s": "a", "p": [1, 2, 1, 2], "r": [1, 1, 2, 2], "x": [-2, 2, -1, 2]})
+    below = rm.DelphiPanel.from_frame(
+        frame, statement="s", panelist="p", round="r", rating="x", scale=(-2, 2)
+    )
+    row = below.stability().tidy().iloc[0]
+    assert np.isnan(row["cv"])
+    assert np.isnan(row["cqv"])
+    assert row["cv_band"] == "no data"
+    with pytest.raises(OptionError, match="level=95"):
+        below.stability(level=95)
