@@ -53,6 +53,10 @@ class LatentRegression(AbstractResult):
     n_iterations: int
     stopped: bool
 
+    def __repr__(self) -> str:
+        """Terms and residual variance."""
+        return f"LatentRegression({', '.join(self.terms)}; residual variance {self.residual_variance:.3f})"
+
     @property
     def converged(self) -> bool:
         """Whether the estimates settled."""

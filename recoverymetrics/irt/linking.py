@@ -44,6 +44,10 @@ class LinkResult(AbstractResult):
     loss: float
     differences: pd.DataFrame
 
+    def __repr__(self) -> str:
+        """Method and constants."""
+        return f"LinkResult({self.method}, slope={self.slope:.4f}, intercept={self.intercept:.4f}, {len(self.items)} items)"
+
     def tidy(self) -> pd.DataFrame:
         """Common items after linking: item, parameter, first, second, difference."""
         return self.differences

@@ -44,6 +44,10 @@ class OneHot:
     squared: FloatArray | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the matrices kept between passes out of pickles."""
+        return self.__dict__ | {"_cache": {}}
+
     @property
     def n(self) -> int:
         """Number of rows."""

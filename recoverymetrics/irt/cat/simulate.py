@@ -44,6 +44,10 @@ class CATResult(AbstractResult):
     persons: pd.DataFrame
     administered: IntArray
 
+    def __repr__(self) -> str:
+        """Persons, items and mean length."""
+        return f"CATResult({len(self.persons)} persons, {len(self.items)} items, mean length {self.persons['n_items'].mean():.1f})"
+
     def tidy(self) -> pd.DataFrame:
         """One row per item: item, exposure (share of persons who saw it), mean_position."""
         given = self.administered > 0

@@ -104,6 +104,10 @@ class MokkenResult(AbstractResult):
     lower_bound: float
     n_rows: int
 
+    def __repr__(self) -> str:
+        """Size and scale H."""
+        return f"MokkenResult({len(self.items)} items, {self.codes.shape[0]} persons, H={self.h.scale:.3f})"
+
     def tidy(self) -> pd.DataFrame:
         """One row per item: item, mean, h, std_error, z, scale."""
         return pd.DataFrame(
