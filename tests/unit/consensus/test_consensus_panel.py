@@ -174,7 +174,7 @@ def test_lineage_takes_replaced_statements_off_the_list():
         ({"id": ["a"]}, "column 'statement'"),
         ({"statement": ["a", "a"]}, "listed twice"),
         ({"statement": ["b"]}, "first: 'a'"),
-        ({"statement": ["a"], "left_round": [9]}, "left_round 9"),
+        ({"statement": ["a"], "left_round": [9]}, "names round 9"),
     ],
 )
 def test_wrong_lineage_is_named(history, message):
