@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from recoverymetrics.cfa.compare import compare_models
+from recoverymetrics.cfa.reading import read_design
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import find_roles
@@ -37,6 +39,7 @@ def check_invariance(
     criteria: str | InvarianceCriteria = "chen2007",
     free: Sequence[str] = (),
     missing: str | None = None,
+    cluster: str | Sequence[Any] | None = None,
     parameterization: str = "theta",
     orthogonal: bool = False,
     merge_empty: bool = False,
@@ -67,6 +70,9 @@ def check_invariance(
         Parameters left free at every step, such as ``"x3~1"`` or ``"f=~x2"``.
     missing : str, optional
         As in ``fit_cfa``; default ``"listwise"``.
+    cluster : str or array-like of length n, optional
+        Clusters of persons, such as countries within regions: standard errors and tests are made robust to
+        them. Needs continuous items and estimator MLR, which is then the default.
     parameterization : {"theta", "delta"}, default "theta"
         Scaling of ordered items. Delta has no residuals step.
     orthogonal : bool, default False
@@ -103,7 +109,12 @@ def check_invariance(
     record = read_items(data, items=items, group=group).select(roles.observed)
     ordinal = _is_ordinal(ordered, roles.observed)
     rungs = plan_levels(levels, ordinal=ordinal)
+    clusters = read_design(data, record.n, None, cluster)[1]
+    everybody = record.group
     record, notes = check_groups(record, drop_groups_below)
+    if clusters is not None:
+        clusters = clusters[np.isin(np.asarray(everybody), record.groups)]
+        estimator = "MLR" if estimator is None else estimator
     if ordinal:
         record, merged = check_categories(record, merge=merge_empty)
         notes = (*notes, *merged)
@@ -115,6 +126,7 @@ def check_invariance(
         missing="listwise" if missing is None else missing,
         theta=parameterization == "theta",
         orthogonal=orthogonal,
+        cluster=clusters,
     )
     if engine.sample.n_dropped:
         notes = (*notes, f"{engine.sample.n_dropped} persons with missing answers were left out (listwise).")

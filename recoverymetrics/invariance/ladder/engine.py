@@ -17,6 +17,8 @@ from recoverymetrics.cfa.syntax import ParsedModel, parse_model
 from recoverymetrics.cfa.table import Roles, find_roles
 from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.numerics.em_threads import single_thread
+from recoverymetrics.typing import IntArray
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class LadderEngine:
         )
         counts = np.bincount(self.sample.threshold_item, minlength=len(self.roles.observed))
         table = build_table(self.parsed, self.roles, self.sample.groups, [int(k) for k in counts], options)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), single_thread():
             warnings.simplefilter("ignore", EstimationWarning)
             return fit_table(table, self.sample, self.spec, model=self.model)
 
@@ -81,12 +83,15 @@ def start_engine(
     missing: str,
     theta: bool,
     orthogonal: bool,
+    cluster: IntArray | None = None,
 ) -> LadderEngine:
-    """Compute the sample statistics for a model."""
+    """Compute the sample statistics for a model; ``cluster`` numbers the cluster of each person."""
     parsed = parse_model(model)
     roles = find_roles(parsed)
     spec = resolve_estimator(
         estimator, ordinal=ordinal, missing=missing, information=None, likelihood="normal"
     )
-    sample = draw_sample(record.select(roles.observed), spec, roles.observed if ordinal else ())
+    with single_thread():
+        chosen = record.select(roles.observed)
+        sample = draw_sample(chosen, spec, roles.observed if ordinal else (), None, cluster)
     return LadderEngine(model, parsed, roles, sample, spec, theta, orthogonal)

@@ -208,3 +208,22 @@ def test_result_surface(shifted):
         result.effect_sizes(reference="X")
     with pytest.raises(OptionError, match="every level holds"):
         check_invariance(shifted, MODEL, group="region", levels=["metric"]).partial()
+
+
+def test_countries_within_regions_widen_the_tests():
+    rng = np.random.default_rng(3)
+    data = factor_data(3, [600, 600])
+    country = np.repeat(np.arange(40), 30)
+    data.iloc[:, :6] += rng.normal(0, 0.5, (40, 6))[country]
+    data["country"] = [f"C{c}" for c in country]
+    plain = check_invariance(data, MODEL, group="region", estimator="MLR", levels=["metric", "scalar"])
+    robust = check_invariance(data, MODEL, group="region", cluster="country", levels=["metric", "scalar"])
+    loose, tight = (r.tidy().set_index("level").loc["scalar"] for r in (plain, robust))
+    assert loose["delta_chi2"] > 3 * tight["delta_chi2"]
+    assert tight["delta_p"] > loose["delta_p"]
+    assert loose["chi2"] == pytest.approx(tight["chi2"])
+    left = check_invariance(
+        pd.concat([data, data.head(30).assign(region="R9")]),
+        MODEL, group="region", cluster="country", levels=["metric"], drop_groups_below=100,
+    )  # fmt: skip
+    assert left.glance()["n"].item() == 1200
