@@ -300,13 +300,15 @@ def _axis(rows: Sequence[Row], covariance: FloatArray, position: dict[str, int])
     where = [position[row.rhs] for row in rows]
     block = covariance[where][:, where]
     sd = np.sqrt(np.diagonal(block))
+    R = np.abs(block / sd[:, None] / sd)
+    R[np.arange(len(sd)), np.arange(len(sd))] = 0.0
+    common = R.max(axis=0)
     R = block / sd[:, None] / sd
-    np.fill_diagonal(R, 0.0)
-    np.fill_diagonal(R, np.abs(R).max(axis=0))
+    R[np.arange(len(sd)), np.arange(len(sd))] = common
     values, vectors = np.linalg.eigh(R)
     axis = vectors[:, -1] * math.sqrt(max(values[-1], 0.1))
-    axis = np.clip(axis * (1.0 if axis[0] >= 0 else -1.0), -0.95, 0.95)
-    axis = np.where(np.abs(axis) < 0.1, np.where(axis < 0, -0.1, 0.1), axis)
+    sign = 1.0 if axis[0] >= 0 else -1.0
+    axis = np.array([math.copysign(min(max(abs(v), 0.1), 0.95), sign * v) for v in axis.tolist()])
     return axis * sd, 1.0
 
 

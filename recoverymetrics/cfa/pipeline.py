@@ -22,6 +22,7 @@ from recoverymetrics.cfa.estimate import Estimate, least_squares_weights, make_o
 from recoverymetrics.cfa.expressions import ConstraintSet, compile_constraints, jacobian
 from recoverymetrics.cfa.inference import Curvature, curvature, parameter_covariance
 from recoverymetrics.cfa.model import (
+    CLEARLY_POSITIVE,
     build_layout,
     check_identified,
     starting_values,
@@ -177,27 +178,39 @@ def _identify(
     start: FloatArray,
     constraints: ConstraintSet,
 ) -> None:
-    """Check the rank of the Jacobian near the start, before any optimisation."""
+    """Check the rank of the Jacobian before any optimisation: at the start, and near it when that looks deficient."""
     if layout.n_free == 0:
         return
-    shaken = start * (1.0 + 0.1 * np.cos(1.0 + np.arange(len(start)))) + 0.03 * np.sin(
-        2.0 + np.arange(len(start))
-    )
-    state = evaluate(layout, shaken)
     n_rules = len(constraints.equalities)
+    if not n_rules and layout.n_free <= moments.size * layout.n_groups:
+        factor = layout.arrow.factor(_cross_product(layout, moments, start))
+        if factor is not None and factor.smallest_pivot > CLEARLY_POSITIVE:
+            return
+    wave = np.arange(len(start))
+    shaken = start * (1.0 + 0.1 * np.cos(1.0 + wave)) + 0.03 * np.sin(2.0 + wave)
+    gram = _cross_product(layout, moments, shaken)
+    if n_rules:
+        R = jacobian(constraints.equality_values, shaken)
+        gram = gram + R.T @ R
+    check_identified(table, gram, moments.size * layout.n_groups, n_rules, None if n_rules else layout.arrow)
+
+
+def _cross_product(layout: RamLayout, moments: MomentMap, theta: FloatArray) -> FloatArray:
+    """Cross-product of the derivatives of the standardised moments, shape (q, q), with unit diagonal."""
+    state = evaluate(layout, theta)
     if layout.any_ordinal:
         J = moments.jacobian(state)
         gram = layout.gather_square(np.swapaxes(J, 1, 2) @ J)
     else:
-        identity = np.broadcast_to(np.eye(layout.n_observed), state.sigma.shape)
-        gram = expected_information(layout, state, identity, np.ones(layout.n_groups))
-    if n_rules:
-        R = jacobian(constraints.equality_values, shaken)
-        gram = gram + R.T @ R
-        arrow = None
-    else:
-        arrow = layout.arrow
-    check_identified(table, gram, moments.size * layout.n_groups, n_rules, arrow)
+        variances = np.abs(np.diagonal(state.sigma, axis1=1, axis2=2)) + 1e-12
+        precision = np.eye(layout.n_observed) / variances[:, None, :]
+        gram = expected_information(layout, state, precision, np.ones(layout.n_groups))
+    diagonal = np.diagonal(gram)
+    if (diagonal <= 0).any():
+        return gram
+    scale = np.sqrt(diagonal)
+    scaled: FloatArray = gram / (scale[:, None] * scale)
+    return scaled
 
 
 def _exogenous_loglik(table: ParameterTable, sample: Sample) -> float:

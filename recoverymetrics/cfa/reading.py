@@ -51,7 +51,7 @@ def _column_names(data: IntoFrame) -> list[str] | None:
         return [f"item{j + 1}" for j in range(data.shape[1])]
     if isinstance(data, dict):
         return [str(name) for name in data]
-    columns = getattr(data, "columns", getattr(data, "column_names", None))
+    columns = getattr(data, "column_names", getattr(data, "columns", None))
     return None if columns is None or callable(columns) else [str(name) for name in columns]
 
 

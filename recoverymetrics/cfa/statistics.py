@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from scipy.optimize import brentq
-from scipy.special import chdtrc, chndtr
+from scipy.special import chdtrc, chndtr, chndtrinc
 
 from recoverymetrics.cfa.inference import Curvature
 from recoverymetrics.cfa.spec import ScaledTest
@@ -79,6 +79,9 @@ def noncentrality(statistic: float, df: float, probability: float) -> float:
     """Noncentrality at which the statistic sits at a probability of the noncentral chi-square; 0 if none."""
     if df <= 0 or not math.isfinite(statistic) or chndtr(statistic, df, 0.0) < probability:
         return 0.0
+    found = float(chndtrinc(statistic, df, probability))
+    if math.isfinite(found) and found < 1e9:
+        return found
     high = max(statistic, 1.0)
     while chndtr(statistic, df, high) > probability:
         high *= 2.0

@@ -1,3 +1,5 @@
+import pickle
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -92,7 +94,9 @@ class TestEstimates:
         assert value(fit, "f=~x2") == 0.5
 
     def test_mixed_reading_of_tables(self, data):
-        fits = [rm.fit_cfa(source, TWO) for source in (data, data.to_dict("list"), data.assign(text="a"))]
+        pa = pytest.importorskip("pyarrow")
+        sources = (data, data.to_dict("list"), data.assign(text="a"), pa.Table.from_pandas(data))
+        fits = [rm.fit_cfa(source, TWO) for source in sources]
         assert len({round(fit.test.chi2, 8) for fit in fits}) == 1
 
 
@@ -427,6 +431,13 @@ class TestExport:
             "PARAMETERIZATION",
         ):
             assert part in text
+
+    def test_results_travel(self, data):
+        fit = rm.fit_cfa(data, TWO)
+        again = pickle.loads(pickle.dumps(fit))
+        pd.testing.assert_frame_equal(again.tidy(), fit.tidy())
+        assert "<table" in fit._repr_html_()
+        assert {"f", "g", "f_std_error"} <= set(fit.augment(data).columns)
 
     def test_the_table_shows_every_row(self, data):
         table = rm.fit_cfa(data, TWO).parameter_table
