@@ -8,10 +8,17 @@ from scipy.stats import chi2
 
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.irt.calibration import Estimated
-from recoverymetrics.irt.likelihood import log_weights
+from recoverymetrics.irt.likelihood import item_blocks, log_weights
 from recoverymetrics.irt.persons import probabilities_by_item
 from recoverymetrics.irt.residuals import infit_frame
-from recoverymetrics.numerics.lord_wingersky import add_item, rest_score_distributions
+from recoverymetrics.irt.scoring import probabilities_by_block
+from recoverymetrics.numerics.lord_wingersky import (
+    add_item,
+    convolve_scores,
+    rest_score_distributions,
+    score_distribution,
+)
+from recoverymetrics.numerics.quadrature import normal_log_weights
 from recoverymetrics.typing import BoolArray, FloatArray
 
 SMALLEST = 1.0
@@ -41,11 +48,7 @@ def item_fit_frame(est: Estimated, method: str = "s_x2", score: str = "eap") -> 
 
 def _group_fit(est: Estimated, g: int) -> pd.DataFrame:
     layout = est.layout
-    if est.problem.specific is not None or len(layout.structure.factors) > 3:
-        raise OptionError("S-X2 is computed on a full grid of at most three factors; use method='infit'.")
-    probabilities = probabilities_by_item(layout, est.extended, g, est.problem.nodes.theta)
-    weights = np.exp(log_weights(est.problem, est.extended, g))
-    rest = rest_score_distributions(probabilities)
+    probabilities, rest, weights = _rest_scores(est, g)
     responses = est.problem.patterns[g].responses
     codes = responses.codes.astype(np.int64)
     complete = (codes >= 0).all(axis=1)
@@ -64,6 +67,29 @@ def _group_fit(est: Estimated, g: int) -> pd.DataFrame:
         df = cells - _free_parameters(est, g, j)
         rows.append((layout.groups[g], item, *_tested(statistic, df, float(w.sum())), float(w.sum())))
     return pd.DataFrame(rows, columns=["group", "item", "statistic", "df", "p_value", "rmsea", "n"])
+
+
+def _rest_scores(est: Estimated, g: int) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
+    """Category probabilities, rest-score distributions and weights on the nodes that each item needs."""
+    layout, problem = est.layout, est.problem
+    weights = np.exp(log_weights(problem, est.extended, g))
+    if problem.specific is None:
+        probabilities = probabilities_by_item(layout, est.extended, g, problem.nodes.theta)
+        return probabilities, rest_score_distributions(probabilities), weights
+    Qp, Qs = problem.nodes.size, problem.specific.size
+    within = np.exp(normal_log_weights(problem.specific, np.zeros(1), np.eye(1)))
+    blocks = item_blocks(layout)
+    tables = [probabilities_by_block(problem, est.extended, g, block) for block in blocks]
+    totals = [score_distribution(t).reshape(-1, Qp, Qs) @ within for t in tables]
+    probabilities, rest = [np.empty(0)] * len(layout.items), [np.empty(0)] * len(layout.items)
+    for s, block in enumerate(blocks):
+        others = np.ones((1, Qp))
+        for total in (t for i, t in enumerate(totals) if i != s):
+            others = convolve_scores(others, total)
+        outside = np.repeat(others, Qs, axis=1)
+        for j, p, inside in zip(block, tables[s], rest_score_distributions(tables[s]), strict=True):
+            probabilities[int(j)], rest[int(j)] = p, convolve_scores(outside, inside)
+    return probabilities, rest, (weights[:, None] * within).ravel()
 
 
 def _tested(statistic: float, df: int, n: float) -> tuple[float, int, float, float]:

@@ -67,10 +67,11 @@ def rest_score_distributions(probabilities: Sequence[FloatArray]) -> list[FloatA
         forward.append(add_item(forward[-1], item))
     for item in reversed(probabilities[1:]):
         backward.append(add_item(backward[-1], item))
-    return [_convolve(forward[j], backward[J - 1 - j]) for j in range(J)]
+    return [convolve_scores(forward[j], backward[J - 1 - j]) for j in range(J)]
 
 
-def _convolve(first: FloatArray, second: FloatArray) -> FloatArray:
+def convolve_scores(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Score distribution of two sets of items from those of each set, (S1, Q) and (S2, Q)."""
     if first.shape[0] < second.shape[0]:
         first, second = second, first
     return add_item(first, second)

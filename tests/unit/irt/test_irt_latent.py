@@ -206,3 +206,18 @@ def test_empirical_histogram_of_normal_data_changes_little():
         rm.fit_irt(data, density="empirical", n_factors=2)
     with pytest.raises(rm.OptionError, match="unknown density"):
         rm.fit_irt(data, density="uniform")
+
+
+def test_bifactor_scores_and_item_fit_agree_with_the_full_grid():
+    data = two_factors(600)
+    structure = rm.Bifactor({"s": ["i0", "i1", "i2", "i3"]})
+    reduced = rm.fit_irt(data, structure=structure, quadrature=21)
+    lines = "g =~ " + " + ".join(data.columns) + "\ns =~ i0 + i1 + i2 + i3\ng ~~ 0*s"
+    full = rm.fit_irt(data, structure=lines, quadrature=21)
+    assert reduced.loglik == pytest.approx(full.loglik, abs=1e-5)
+    np.testing.assert_allclose(reduced.tidy()["std_error"], full.tidy()["std_error"], rtol=2e-3)
+    names = ["estimate_general", "estimate_s", "std_error_general", "std_error_s"]
+    theirs = ["estimate_g", "estimate_s", "std_error_g", "std_error_s"]
+    np.testing.assert_allclose(reduced.scores()[names], full.scores()[theirs], atol=2e-3)
+    np.testing.assert_allclose(reduced.item_fit()["statistic"], full.item_fit()["statistic"], rtol=2e-2)
+    np.testing.assert_allclose(reduced.score_table()["estimate"], full.score_table()["estimate"], atol=2e-3)
