@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +28,14 @@ class ConsensusList:
         ``element``, ``label``, ``domain``, ``accepted`` (None without data), ``agreement``, ``n``, ``n_agree`` (NaN where unknown).
     note : str
         What the reader must know, for example that only some statements are published.
+    categories : mapping
+        Category of each element in a framework such as CHIME, where the source brings it.
     """
 
     name: str
     frame: pd.DataFrame = field(repr=False)
     note: str = ""
+    categories: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -63,9 +67,28 @@ def read_list(source: Any, name: str | None, fallback: str) -> ConsensusList:
         )
     own_name = getattr(source, "name", "") or fallback
     frame = source.to_frame() if hasattr(source, "to_frame") else to_pandas(source)
+    shown = name or str(own_name)
     return ConsensusList(
-        name or str(own_name), _from_frame(frame), _note(source, len(frame), name or str(own_name))
+        shown, _from_frame(frame), _note(source, len(frame), shown), _categories(source, frame)
     )
+
+
+CHIME = {
+    "C": "Connectedness", "H": "Hope", "I": "Identity", "M": "Meaning", "E": "Empowerment", "T": "Transition",
+}  # fmt: skip
+"""Processes of CHIME (Leamy et al. 2011), and the one that experts by experience added (Guerrero et al. 2024)."""
+
+
+def _categories(source: Any, frame: pd.DataFrame) -> dict[str, str]:
+    """Category of each element: as proposed in the provenance of a published list, else the themes of the frame."""
+    proposed = (getattr(source, "provenance", None) or {}).get("chime_proposed")
+    if proposed is None:
+        if "theme" not in frame.columns:
+            return {}
+        identifier = next(c for c in ("element_id", "element", "statement") if c in frame.columns)
+        proposed = dict(zip(frame[identifier].map(str), frame["theme"], strict=True))
+    known = {e: c for e, c in proposed.items() if isinstance(c, str) and c}
+    return {element: CHIME.get(category, category) for element, category in known.items()}
 
 
 def _from_result(result: ConsensusResult) -> pd.DataFrame:

@@ -164,24 +164,35 @@ class StakeholderComparison(AbstractResult):
                 rows.append(_swap(part, own, other, mine, theirs))
         return pd.DataFrame(rows)
 
-    def profile(self, categories: Mapping[str, str] | pd.DataFrame) -> pd.DataFrame:
+    def profile(self, categories: Mapping[str, str] | pd.DataFrame | None = None) -> pd.DataFrame:
         """How each list spreads over a framework such as CHIME.
 
         Parameters
         ----------
-        categories : mapping or DataFrame
+        categories : mapping or DataFrame, optional
             Category of each element: a mapping from id to category, or a frame whose first column holds ids
-            and whose column ``category``, ``chime`` or ``chime_proposed`` holds the category.
+            and whose column ``category``, ``chime`` or ``chime_proposed`` holds the category. By default what the lists
+            bring: the CHIME processes that this library proposes for the published lists, or the themes of the elements.
 
         Returns
         -------
         pandas.DataFrame
             One row per panel and category: ``n_elements`` and ``share`` of the panel's list; elements without a category
             form the row ``no category``.
+
+        Raises
+        ------
+        OptionError
+            No categories, neither given nor with the lists.
         """
-        linked = dict(categories) if isinstance(categories, Mapping) else _linked(categories)
+        if categories is None and not any(own.categories for own in self.lists):
+            raise OptionError(
+                "the lists bring no categories; give categories= (a mapping from id to category)."
+            )
+        given = categories if categories is None or isinstance(categories, Mapping) else _linked(categories)
         rows = []
         for own in self.lists:
+            linked = own.categories if given is None else given
             names = pd.Series([linked.get(e) or "no category" for e in own.accepted], dtype=object)
             for name, n in names.value_counts(sort=False).items():
                 rows.append((own.name, name, int(n), n / len(names)))

@@ -183,3 +183,21 @@ def test_given_pairs_of_three_panels():
 def test_matched_elements_keep_the_order_of_the_first_list():
     one, two = elements("e", ["a", "b", "c"]), elements("e", ["a", "b", "c"]).iloc[::-1]
     assert rm.compare_stakeholders(one, two).tidy()["element_a"].tolist() == ["e0", "e1", "e2"]
+
+
+def test_published_lists_bring_their_chime_profile():
+    published = [rm.load_consensus(name) for name in ("experts_by_experience_2024", "professionals_2025")]
+    rows = rm.compare_stakeholders(*published).profile().set_index(["group", "category"])["n_elements"]
+    assert rows["experts_by_experience_2024", "Transition"] == 2
+    assert ("professionals_2025", "Transition") not in rows.index
+    assert rows["professionals_2025", "Empowerment"] == 9
+    assert rows.groupby("group").sum().tolist() == [18, 17]
+
+
+def test_profile_needs_categories():
+    some = elements("e", ["x"])
+    with pytest.raises(OptionError, match="bring no categories"):
+        rm.compare_stakeholders(some, some).profile()
+    themed = elements("e", ["x", "y"], theme=["Hope", None])
+    found = rm.compare_stakeholders(themed, themed, names=["a", "b"]).profile()
+    assert found["category"].tolist() == ["Hope", "no category"] * 2
