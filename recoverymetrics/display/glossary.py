@@ -598,4 +598,6 @@ GLOSSARY: dict[str, str] = {
     "n_draws": "number of draws that were fitted",
     "mean_theta": "mean latent score of the persons concerned",
     "ordered": "the categories are in order here",
+    "nci": "McDonald's noncentrality index",
+    "gamma": "gamma-hat",
 }
