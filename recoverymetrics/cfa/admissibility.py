@@ -10,6 +10,7 @@ from recoverymetrics.cfa.table import ParameterTable
 from recoverymetrics.numerics.sem_ram import RamLayout, RamState
 
 NO_CONVERGENCE = "the estimates did not converge"
+NO_SCALED_TEST = "the scaled test could not be computed at these estimates; do not rely on the unscaled one."
 TINY = 1e-8
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recoverymetrics.cfa.admissibility import inspect_estimates
+from recoverymetrics.cfa.admissibility import NO_SCALED_TEST, inspect_estimates
 from recoverymetrics.cfa.baseline import fit_baseline
 from recoverymetrics.cfa.esem import (
     Block,
@@ -87,6 +87,8 @@ def fit_table(
         loglik, loglik_h1, npar = loglik - given, loglik_h1 - given, npar - table.n_exogenous
     state = evaluate(layout, estimate.theta)
     reasons = inspect_estimates(table, layout, state, estimate, found)
+    if spec.test != "none" and df > 0 and not np.isfinite(test.scaled):
+        reasons = (*reasons, NO_SCALED_TEST)
     for note in (*sample.warnings, *reasons):
         warnings.warn(note, EstimationWarning, stacklevel=3)
     return CFAResult(

@@ -53,10 +53,14 @@ def model_test(
 
     Satorra and Bentler (1994) scale the mean, Asparouhov and Muthen (2010) scale and shift to match mean
     and variance, the mean and variance adjusted test changes the degrees of freedom instead. The plain
-    statistic of unweighted least squares is not a chi-square and gets no p value.
+    statistic of unweighted least squares is not a chi-square and gets no p value. Without positive traces, as at
+    estimates with a singular information matrix, the scaled statistic is left out.
     """
     p_value = math.nan if unweighted else chi2_tail(chi2, df)
     if kind == "none" or df == 0:
+        return ModelTest(chi2, df, p_value)
+    adjusted = kind in ("scaled_shifted", "mean_var_adjusted")
+    if not found.trace > 0 or (adjusted and not found.trace2 > 0):
         return ModelTest(chi2, df, p_value)
     scale = found.trace / df
     if kind in ("satorra_bentler", "yuan_bentler_mplus"):

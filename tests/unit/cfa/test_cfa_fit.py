@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 import recoverymetrics as rm
+from recoverymetrics.cfa.inference import Curvature
 from recoverymetrics.cfa.power import chi2_power, rmsea_power, rmsea_power_nested, rmsea_sample_size
+from recoverymetrics.cfa.statistics import model_test
 from recoverymetrics.errors import DataError, EstimationWarning, ModelError, OptionError
 
 matplotlib.use("Agg")
@@ -377,6 +379,11 @@ class TestRefusals:
     def test_impossible_options(self, data, options, match):
         with pytest.raises(OptionError, match=match):
             rm.fit_cfa(data, TWO, **options)
+
+    def test_a_scaled_test_without_positive_traces_is_left_out(self):
+        bad = Curvature(np.zeros((0, 0)), np.zeros((0, 0)), trace=5.0, trace2=-1.0)
+        assert np.isnan(model_test(10.0, 4, bad, "scaled_shifted").scaled)
+        assert np.isfinite(model_test(10.0, 4, bad, "satorra_bentler").scaled)
 
     def test_heywood_cases_are_warned_about_and_kept(self):
         rng = np.random.default_rng(2)
