@@ -24,6 +24,7 @@ from recoverymetrics.irt.spec import (
     DENSITIES,
     AdaptiveQuadrature,
     IRTSpec,
+    Quadrature,
     QuasiMonteCarlo,
     Rule,
     check_choices,
@@ -207,7 +208,7 @@ def calibrate(
             if spec.density == "empirical":
                 found, task = maximise_with_histogram(task, found, tolerance)
             found, covariance, ok = with_covariance(task, found, spec.se)
-    notes = (*notes, *_complaints(layout, found, ok, spec.se))
+    notes = (*notes, *_complaints(layout, found, ok, spec.se), *_truncated(layout, found.x, spec))
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=3)
     return IRTResult(
@@ -399,6 +400,23 @@ def _intercepts_shared(layout: Layout, g: int, j: int) -> bool:
     own = set(batch.slots[r, m:].tolist())
     others = [layout.batches[bb].slots[rr, m:] for bb, rr in np.delete(layout.place[:, j], g, axis=0)]
     return own <= set(np.concatenate(others).tolist()) or min(own) >= layout.n_free
+
+
+def _truncated(layout: Layout, x: FloatArray, spec: IRTSpec) -> tuple[str, ...]:
+    """Latent densities that reach beyond the nodes."""
+    if not isinstance(spec.quadrature, Quadrature):
+        return ()
+    low, high = spec.quadrature.limits
+    notes = []
+    for g, label in enumerate(layout.groups):
+        mean, cov = layout.moments(layout.extend(x), g)
+        reach = 3.0 * np.sqrt(np.diag(cov))
+        if (mean - reach < low).any() or (mean + reach > high).any():
+            notes.append(
+                f"the latent density of group {label!r} reaches beyond the nodes ({low:g} to {high:g}); refit with wider "
+                f"ones, for example quadrature=Quadrature(n=121, limits=({2 * low:g}, {2 * high:g}))."
+            )
+    return tuple(notes)
 
 
 def _complaints(layout: Layout, found: Maximum, ok: bool | None, se: str | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import recoverymetrics as rm
-from recoverymetrics.irt import Normal
+from recoverymetrics.irt import Normal, Quadrature
 
 
 def graded_data(n: int = 800, J: int = 6, seed: int = 3, shift: float = 0.0) -> pd.DataFrame:
@@ -292,3 +292,13 @@ def test_responses_bring_their_own_group():
     fit = rm.fit_irt(responses, group="region", equal=("slopes", "intercepts"), se=None)
     assert fit.groups["group"].tolist() == ["A", "B"]
     assert len(fit.scores(responses)) == len(two_groups())
+
+
+def test_a_density_wider_than_the_nodes_is_reported():
+    rng = np.random.default_rng(3)
+    z = 3.5 * rng.standard_normal((600, 1)) + np.linspace(-3, 3, 8) + rng.logistic(size=(600, 8))
+    data = (z > 0).astype(int)
+    with pytest.warns(rm.EstimationWarning, match="reaches beyond the nodes"):
+        narrow = rm.fit_irt(data, "rasch", se=None)
+    wide = rm.fit_irt(data, "rasch", quadrature=Quadrature(121, (-15, 15)), se=None)
+    assert abs(wide.groups["variance"][0] - 12.25) < abs(narrow.groups["variance"][0] - 12.25)
