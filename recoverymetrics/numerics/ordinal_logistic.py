@@ -18,7 +18,7 @@ import numpy as np
 
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
-GRADIENT_TOLERANCE = 1e-9
+GRADIENT_TOLERANCE = 1e-13
 """Stop when the Newton decrement (twice the log-likelihood still to gain) is below this."""
 RIDGE = 1e-11
 """Relative jitter on the information; keeps separated and empty columns solvable."""
