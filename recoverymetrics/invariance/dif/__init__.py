@@ -21,6 +21,9 @@ SIBTEST                            .008 / .004         .01, .70 / .01, 1   .14, 
 MIMIC                              .004 / .000         .01, .95 / .00, 1   .01, .94 / .05, .95 .01, .05
 =================================  ==================  ==================  ==================  ==================
 
+The first row was measured with ``test="graded"``; the default, ``"any"``, also sees slopes that change while
+the distances between thresholds do not.
+
 So: the default for a first look at any scale, with few persons too. ``"irt_lr"`` where every category is used
 in every region and the parameters themselves matter. ``"mantel_haenszel"`` and ``"sibtest"`` for checks without a
 model; they do not see differences in discrimination. Never a rest score when regions differ in mean. A change

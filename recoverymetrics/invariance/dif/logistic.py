@@ -19,7 +19,7 @@ from recoverymetrics.invariance.dif.spec import FlagRule, OrdinalLogistic
 from recoverymetrics.invariance.dif.sweep import Sweep
 from recoverymetrics.numerics.ordinal_logistic import OrdinalLogisticFits, fit_ordinal_logistic
 from recoverymetrics.numerics.ordinal_logistic_scale import LocationScaleFits, fit_location_scale
-from recoverymetrics.typing import FloatArray, IntArray
+from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
 PAIRS = {
     "uniform": ("matched", "location", 1),
@@ -81,12 +81,12 @@ def sweep_ordinal_logistic(
     spread = fit_spread(cells, n_groups, spec.degree, fits[1])
     tests = _tests(fits, spread, cells)
     sizes = _effect_sizes(fits, spread)
-    curves = _graded_curves(spread, n_groups, spec.degree)
-    if spec.test != "graded":
-        curves = _product_curves(fits[2], n_groups, spec.degree)
-    contrasts = _contrasts(curves, cells, to_reference)
+    graded = _contrasts(_graded_curves(spread, n_groups, spec.degree), cells, to_reference)
+    product = _contrasts(_product_curves(fits[2], n_groups, spec.degree), cells, to_reference)
+    closer = _closer_model(tests, spec.test)
+    contrasts = {name: np.where(closer[:, None], graded[name], product[name]) for name in graded}
     largest = np.nanmax(np.abs(contrasts["unsigned_difference"]), axis=1)
-    statistic, df, p_value = tests[spec.test]
+    statistic, df, p_value = _chosen_test(tests, spec.test, closer)
     if spec.statistic == "wald":
         statistic = _wald(fits, spread, n_groups, spec)
         p_value = chi2.sf(statistic, df)
@@ -100,7 +100,9 @@ def sweep_ordinal_logistic(
         statistic=statistic,
         df=df,
         p_value=p_value,
-        effect=largest if rule.effect == "difference" else sizes[_size_name(rule.effect, spec.test)],
+        effect=largest
+        if rule.effect == "difference"
+        else sizes[_size_name(rule.effect, "both" if spec.test == "any" else spec.test)],
         n=fits[0].n,
         converged=fits[0].converged & fits[1].converged & fits[2].converged & spread.converged,
         columns={**columns, **sizes, "largest_difference": largest},
@@ -179,6 +181,27 @@ def _tests(
     return tests
 
 
+Test = tuple[FloatArray, FloatArray, FloatArray]
+
+
+def _closer_model(tests: dict[str, Test], test: str) -> BoolArray:
+    """Items whose curves come from the location-scale model rather than from the product model."""
+    if test == "any":
+        return np.asarray(tests["graded"][2] <= tests["both"][2], dtype=bool)
+    return np.full(tests["both"][0].size, test in ("graded", "spread"))
+
+
+def _chosen_test(tests: dict[str, Test], test: str, closer: BoolArray) -> Test:
+    """The test asked for; ``any`` takes the better of two and doubles its p value, unless they are one."""
+    if test != "any":
+        return tests[test]
+    statistic, df, p_value = (
+        np.where(closer, first, second) for first, second in zip(tests["graded"], tests["both"], strict=True)
+    )
+    same = np.isclose(tests["graded"][0], tests["both"][0], rtol=1e-6, atol=1e-6)
+    return statistic, df, np.where(same, p_value, np.minimum(2.0 * p_value, 1.0))
+
+
 def _wald(
     fits: tuple[OrdinalLogisticFits, ...], spread: LocationScaleFits, n_groups: int, spec: OrdinalLogistic
 ) -> FloatArray:
@@ -186,7 +209,7 @@ def _wald(
     fit: OrdinalLogisticFits | LocationScaleFits = fits[2]
     if spec.test == "uniform":
         fit = fits[1]
-    elif spec.test in ("graded", "spread"):
+    elif spec.test in ("graded", "spread", "any"):
         fit = spread
     b, v = fit.coefficients[:, first:], fit.covariance[:, first:, first:]
     wald: FloatArray = np.einsum("bi,bi->b", b, np.linalg.solve(v, b[:, :, None])[:, :, 0])

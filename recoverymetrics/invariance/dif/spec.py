@@ -63,8 +63,9 @@ class OrdinalLogistic:
         it, or the person parameter of a graded response model; or your own values, one per person.
     degree : int, default 1
         Polynomial degree of the matching variable.
-    test : "graded", "both", "uniform", "nonuniform" or "spread", default "graded"
-        The hypothesis behind ``statistic`` and ``p_value``; all five are reported. ``"uniform"`` lets the
+    test : "any", "graded", "both", "uniform", "nonuniform" or "spread", default "any"
+        The hypothesis behind ``statistic`` and ``p_value``; the last five are always reported. ``"any"`` takes
+        the better of ``"graded"`` and ``"both"`` for each item and doubles its p value. ``"uniform"`` lets the
         groups differ in location; ``"nonuniform"`` adds the product of group and matching variable, and
         ``"both"`` tests the two together (Zumbo 1999; lordif; difR). ``"spread"`` adds the groups'
         discriminations in the sense of the graded model, and ``"graded"`` tests location and discrimination
@@ -79,14 +80,14 @@ class OrdinalLogistic:
 
     matching: MatchingName | FloatArray = "total"
     degree: int = 1
-    test: Literal["graded", "both", "uniform", "nonuniform", "spread"] = "graded"
+    test: Literal["any", "graded", "both", "uniform", "nonuniform", "spread"] = "any"
     statistic: Literal["lr", "wald"] = "lr"
     min_cell: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.matching, np.ndarray):
             check_choice("matching", self.matching, get_args(MatchingName))
-        check_choice("test", self.test, ("graded", "both", "uniform", "nonuniform", "spread"))
+        check_choice("test", self.test, ("any", "graded", "both", "uniform", "nonuniform", "spread"))
         check_choice("statistic", self.statistic, ("lr", "wald"))
         if not 1 <= self.degree <= 5:
             raise OptionError(f"degree={self.degree!r} must be an integer from 1 to 5.")
