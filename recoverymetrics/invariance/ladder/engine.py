@@ -17,7 +17,7 @@ from recoverymetrics.cfa.syntax import ParsedModel, parse_model
 from recoverymetrics.cfa.table import Roles, find_roles
 from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.instrument.frame import ItemData
-from recoverymetrics.numerics.em_threads import single_thread
+from recoverymetrics.numerics.threads import single_thread
 from recoverymetrics.typing import IntArray
 
 
