@@ -19,7 +19,7 @@ This page is generated (`make validation`) from the same comparisons that the te
 program beside ours. *Difference* is the largest relative difference over the values of a row (with a floor of 0.01, or
 the one stated, in the denominator); *tolerance* is what the test allows. Where we and a reference disagree on purpose,
 the note says why. The reference results come from R 4.2 with lavaan 0.6-14, mirt 1.47, psych 2.2.9, semTools 0.5-6,
-lordif 0.4.2, difR 5.1, mokken 3.1.2, eRm 1.0.2, EFAtools 0.6.0 and sirt 4.1.15; full calls are kept with the data.
+lordif 0.4.2, difR 5.1, mokken 3.1.2, eRm 1.0.2, EFAtools 0.6.0 and sirt 4.1.15, and from irrCAC 0.4.4; full calls are kept with the data.
 
 """
 

@@ -24,7 +24,7 @@ from recoverymetrics.cfa.spec import resolve_estimator
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import find_roles
 from recoverymetrics.errors import OptionError
-from recoverymetrics.numerics.em_threads import single_thread
+from recoverymetrics.numerics.threads import single_thread
 from recoverymetrics.typing import GroupSpec, IntoFrame
 
 IDENTIFICATIONS = ("wu_estabrook", "default")
@@ -172,6 +172,19 @@ def fit_cfa(
 
 def fit_sem(data: IntoFrame, model: str, **options: Any) -> CFAResult:
     """Fit a structural equation model: the same as `fit_cfa`, whose options it takes, with regressions.
+
+    Parameters
+    ----------
+    data : DataFrame, Responses, ItemData or mapping
+        One row per person.
+    model : str
+        lavaan syntax; regressions are written ``y ~ x``.
+    **options
+        As in `fit_cfa`.
+
+    Returns
+    -------
+    CFAResult
 
     Examples
     --------

@@ -103,6 +103,24 @@ def rmsea_sample_size(
 ) -> int:
     """Smallest sample with the wanted power for the RMSEA test.
 
+    Parameters
+    ----------
+    df : int
+        Degrees of freedom of the model.
+    power : float, default 0.80
+        Wanted probability of rejecting the null hypothesis.
+    rmsea_null, rmsea : float, default 0.05 and 0.08
+        RMSEA under the null hypothesis and in truth.
+    alpha : float, default 0.05
+        Level of the test.
+    n_groups : int, default 1
+        Groups of the model.
+
+    Returns
+    -------
+    int
+        Persons in all groups together.
+
     Examples
     --------
     >>> rmsea_sample_size(df=24)

@@ -37,7 +37,7 @@ from recoverymetrics.irt.spec import (
 from recoverymetrics.irt.starts import starting_values
 from recoverymetrics.irt.structure import Bifactor, Structure, read_structure
 from recoverymetrics.numerics.em_accelerated import Maximum, maximise, solve_information
-from recoverymetrics.numerics.em_threads import single_thread
+from recoverymetrics.numerics.threads import single_thread
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
 
 WORTHWHILE = 100_000

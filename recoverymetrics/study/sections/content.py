@@ -12,6 +12,7 @@ from recoverymetrics.report import Block, Callout, Figure, Section
 from recoverymetrics.typing import REGIONS
 
 if TYPE_CHECKING:
+    from recoverymetrics.consensus import DelphiPanel
     from recoverymetrics.study.pipeline import StudyResult
 
 
@@ -35,13 +36,26 @@ def people_section(result: StudyResult) -> Section:
             )
         )
     if panel is not None:
-        blocks.append(Table("Delphi panel by region", panel.participation("region").tidy()))
-        if "stakeholder" in panel.attributes:
-            blocks.append(
-                Table("Delphi panel by stakeholder group", panel.participation("stakeholder").tidy())
-            )
+        blocks += [
+            table
+            for by in ("region", "stakeholder")
+            if by in panel.attributes
+            for table in _panel_tables(panel, by)
+        ]
     lead = f"{responses.n:,} people answered" + (f", in {len(sizes)} groups" if sizes else "") + "."
     return Section("Who was asked", lead, tuple(blocks))
+
+
+_PARTICIPATION = ("group", "round", "n", "n_left", "retention", "conf_low", "conf_high", "note")
+
+
+def _panel_tables(panel: DelphiPanel, by: str) -> list[Block]:
+    taken = panel.participation(by).tidy()
+    left = panel.attrition(by).tidy()
+    return [
+        Table(f"Delphi panel by {by}: who stayed", taken[[c for c in _PARTICIPATION if c in taken]]),
+        Table(f"Delphi panel by {by}: did those who left rate differently?", left),
+    ]
 
 
 def consensus_section(result: StudyResult) -> Section | None:
@@ -58,6 +72,7 @@ def consensus_section(result: StudyResult) -> Section | None:
         blocks.append(Table("Where the stakeholder groups disagree about consensus", differs, (note,)))
     if content.comparison is not None:
         blocks.append(_convergence("Convergence of the stakeholder groups", content.comparison))
+        blocks.append(_differences(content.comparison))
     if content.sensitivity is not None:
         blocks += _sensitivity(content.sensitivity)
     columns = [
@@ -105,6 +120,29 @@ def _sensitivity(sensitivity: Any) -> list[Block]:
         "Probability that each statement stays in the consensus list.",
     )
     return [Table("Statements whose place is not certain", shown, (note,)), figure]
+
+
+_DIFFERENCE = (
+    "element_a",
+    "label",
+    "agreement_a",
+    "agreement_b",
+    "difference",
+    "conf_low",
+    "conf_high",
+    "equivalence_p_value",
+    "status",
+)
+
+
+def _differences(comparison: Any) -> Table:
+    table = comparison.tidy()
+    note = "Difference in agreement, first group minus second, with 95% interval; the p value is of equivalence within the margin."
+    return Table(
+        "Agreement of the stakeholder groups, statement by statement",
+        table[[c for c in _DIFFERENCE if c in table]],
+        (note,),
+    )
 
 
 def _convergence(title: str, comparison: Any) -> Table:
