@@ -59,7 +59,7 @@ def test_every_package_lists_its_public_face(home):
 
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        rm.nothing  # noqa: B018
+        rm.nothing
 
 
 @pytest.mark.parametrize("name", [n for n in rm.__all__ if n[0].islower()])

@@ -37,6 +37,6 @@ def test_unknown_workers_are_refused(workers):
 
 
 def test_seeds_leave_the_global_state_alone():
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     generator(3).normal(size=10)
-    assert np.array_equal(before, np.random.get_state()[1])
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
