@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from recoverymetrics.invariance import FlagRule, OrdinalLogistic, check_invariance, detect_dif
+from recoverymetrics.invariance import FlagRule, check_invariance, detect_dif
 from recoverymetrics.reliability import estimate_reliability
 from recoverymetrics.study.config import StudyConfig
 from recoverymetrics.study.inputs import Inputs
@@ -66,10 +66,11 @@ def run_groups(
         criteria=analysis.invariance_criteria, **ordinal_options(config),
     )  # fmt: skip
     step("differential item functioning")
-    method = (
-        OrdinalLogistic(test="both") if analysis.dif_method == "ordinal_logistic" else analysis.dif_method
-    )
     dif = detect_dif(
-        responses, group=group, method=method, scales=scales, rule=FlagRule(alpha=analysis.dif_alpha)
+        responses,
+        group=group,
+        method=analysis.dif_method,
+        scales=scales,
+        rule=FlagRule(alpha=analysis.dif_alpha),
     )
     return GroupsStage(reliability, invariance, dif)
