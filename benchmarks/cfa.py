@@ -125,7 +125,7 @@ def missing_rows(repeats: int = 1) -> list[dict[str, Any]]:
     return rows + _lavaan(task, holed, code, 1)
 
 
-def all_rows() -> list[dict[str, Any]]:
+def rows() -> list[dict[str, Any]]:
     """Every benchmark of this module."""
     return [*one_group_rows(), *group_rows(), *missing_rows()]
 

@@ -170,10 +170,15 @@ def _least(call: Callable[[], Any], repeats: int) -> float:
     return min(seconds)
 
 
+def rows() -> list[dict[str, Any]]:
+    """Sweeps and the ladder; the power table is printed by running this module alone."""
+    return sweep_rows() + ladder_rows()
+
+
 def main(replications: int = 20) -> None:
     """Print both tables."""
     warnings.simplefilter("ignore")
-    print(pd.DataFrame(sweep_rows() + ladder_rows()).to_string(index=False))
+    print(pd.DataFrame(rows()).to_string(index=False))
     table = pd.DataFrame(power_rows(replications))
     wide = table.pivot_table(
         index=["method"], columns=["regions", "condition"], values=["false_positives", "power"]

@@ -129,7 +129,8 @@ def check_invariance(
         cluster=clusters,
     )
     if engine.sample.n_dropped:
-        notes = (*notes, f"{engine.sample.n_dropped} persons with missing answers were left out (listwise).")
+        why = "with missing answers" if missing in (None, "listwise") else "without any answer"
+        notes = (*notes, f"{engine.sample.n_dropped} persons {why} were left out.")
     steps = climb(engine, rungs, rule, tuple(free))
     result = InvarianceResult(steps, rule, engine, record, tuple(free), notes)
     for warning in result.warnings:

@@ -62,7 +62,7 @@ class InvarianceCriteria:
             ("gamma", "gamma-hat fell by", -change["delta_gamma"], self.gamma),
         ]
         broken = {
-            name: f"{words} {size:.3f} (limit {limit:.3f})"
+            name: f"{words} {size:.4f} (limit {limit:.3f})"
             for name, words, size, limit in checks
             if limit is not None and np.isfinite(size) and round(size, 6) > limit
         }
