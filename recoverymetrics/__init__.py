@@ -92,6 +92,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "model_reliability",
         "ordinal_alpha",
         "reliable_change",
+        "score_scales",
         "split_half",
     ),
     "simulate": ("simulate_responses",),

@@ -203,6 +203,7 @@ GLOSSARY: dict[str, str] = {
     # reliability, agreement, change
     "r_total": "correlation of the item with the mean of all items",
     "r_standardized": "correlation of the standardised item with the sum of standardised items",
+    "member": "whether the item belongs to the scale",
     "r_cor": "item-total correlation corrected for overlap by the squared multiple correlation",
     "r_drop": "correlation of the item with the sum of the others",
     "alpha_if_deleted": "alpha of the other items",

@@ -22,6 +22,7 @@ from recoverymetrics.reliability.model_based import model_reliability
 from recoverymetrics.reliability.omega import mcdonald_omega
 from recoverymetrics.reliability.ordinal import categorical_omega, ordinal_alpha
 from recoverymetrics.reliability.results import CoefficientResult, ReliabilityResult
+from recoverymetrics.reliability.scale_scores import ScaleScores, score_scales
 from recoverymetrics.reliability.spec import Bootstrap
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "ReliabilityComparison",
     "ReliabilityResult",
     "ReliableChange",
+    "ScaleScores",
     "categorical_omega",
     "cohen_kappa",
     "compare_reliability",
@@ -53,5 +55,6 @@ __all__ = [
     "model_reliability",
     "ordinal_alpha",
     "reliable_change",
+    "score_scales",
     "split_half",
 ]

@@ -16,6 +16,9 @@ from recoverymetrics.reliability.results import CoefficientResult
 from recoverymetrics.reliability.spec import Denominator, check_level, check_option
 from recoverymetrics.typing import FloatArray, IntArray
 
+TERMS = ("omega", "ave", "omega_factors", "omega_partial")
+"""The last two for factors of factors only."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -117,6 +120,8 @@ def model_reliability(
     CoefficientResult
         ``tidy()``: one row per group, factor and term: ``omega`` and ``ave`` (average variance extracted),
         and, with several factors, ``omega_total`` for all items and factors together (factor ``"total"``).
+        A higher-order factor has two more: ``omega_factors``, its share of the sum of the factors below it,
+        and ``omega_partial``, its share of the sum of items without the disturbances of those factors.
         ``glance()`` reports the lowest omega.
 
     Raises
@@ -216,7 +221,7 @@ def _group_rows(
     sizes = [*(int(np.count_nonzero(m.of_factor(f)[0])) for f in range(m.phi.shape[0])), len(layout.items)]
     rows: list[dict[str, object]] = []
     for k, name in enumerate(names):
-        for t, term in enumerate(("omega", "ave")):
+        for t, term in enumerate(TERMS):
             if not np.isfinite(estimates[k, t]):
                 continue
             limits = wald_interval(estimates[k, t], errors[k, t], level=level, scale="log_complement")
@@ -237,7 +242,7 @@ def _group_rows(
 
 
 def factor_coefficients(m: Measurement, S: FloatArray | None, tau: FloatArray | None) -> FloatArray:
-    """Omega and average variance extracted of each factor, then of all together; shape (factors + 1, 2).
+    """The coefficients ``TERMS`` of each factor, then of all together, shape (factors + 1, 4); NaN where undefined.
 
     Parameters
     ----------
@@ -253,7 +258,7 @@ def factor_coefficients(m: Measurement, S: FloatArray | None, tau: FloatArray | 
         m = m.standardised()
     total = m.implied if S is None else S
     k = m.phi.shape[0]
-    out = np.full((k + 1, 2), np.nan)
+    out = np.full((k + 1, len(TERMS)), np.nan)
     for f in range(k):
         loading, variance = m.of_factor(f)
         own = np.abs(loading) > 0
@@ -263,9 +268,19 @@ def factor_coefficients(m: Measurement, S: FloatArray | None, tau: FloatArray | 
         common = np.outer(loading[own], loading[own]) * variance
         out[f, 0] = _share(common, total[inside], None if tau is None else tau[own])
         out[f, 1] = np.trace(common) / np.trace(total[inside])
+        if not np.any(m.loadings[:, f]):
+            out[f, 2] = _share_of_factors(m, f)
+            out[f, 3] = np.nan if tau is not None else common.sum() / (common.sum() + m.theta[inside].sum())
     common = m.loadings @ m.factor_covariance @ m.loadings.T
     out[k, 0] = _share(common, total, tau)
     return out
+
+
+def _share_of_factors(m: Measurement, f: int) -> float:
+    """Share of a higher-order factor in the variance of the sum of the factors that it affects."""
+    below = (m.effects[:, f] != 0) & (np.arange(m.phi.shape[0]) != f)
+    own = m.effects[below, f].sum() ** 2 * m.phi[f, f]
+    return float(own / m.factor_covariance[np.ix_(below, below)].sum())
 
 
 def _share(common: FloatArray, total: FloatArray, tau: FloatArray | None) -> float:

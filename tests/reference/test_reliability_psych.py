@@ -86,6 +86,42 @@ def _alpha_case(case: str, data: pd.DataFrame, theirs: dict) -> list[Comparison]
     return [Comparison("psych", case, name, ours, ref, EXACT, floor=1e-3) for name, ours, ref in pairs]
 
 
+def alpha_all_comparisons() -> list[Comparison]:
+    """25 items of five scales as one: many small correlations, items that do not fit."""
+    theirs = load_case("psych", "alpha_all25")["results"]
+    data = pd.concat([keyed(scale, "bfi25_listwise") for scale in KEYS], axis=1)
+    with pytest.warns(DataWarning, match="N4"):
+        return _alpha_case("alpha_all25", data, theirs | {"alpha_ci": _scalars(theirs["feldt"])})
+
+
+def _scalars(entry: dict) -> dict[str, float]:
+    return {name: value["raw_alpha"] for name, value in entry.items()}
+
+
+def scale_comparisons() -> list[Comparison]:
+    results = load_case("psych", "scoreitems_bfi")["results"]
+    theirs, case = results["none"], "scoreitems_bfi"
+    data = pd.concat([keyed(scale, "bfi") for scale in KEYS], axis=1)
+    ours = rel.score_scales(data, {name: items for name, (items, _) in KEYS.items()})
+    table = ours.tidy().pivot(index="scale", columns="term", values="estimate").loc[list(KEYS)]
+    corrected = matrix(theirs["corrected"])  # theirs has alpha on the diagonal, as ours has
+    reversed_items = {item for _, items in KEYS.values() for item in items}
+    sign = np.array([[-1.0 if item in reversed_items else 1.0] for item in data])
+    note = "sign of reversed items turned: the reference keeps their direction"
+    pairs = [
+        ("alpha", table["alpha"], theirs["alpha"]["values"][0], ""),
+        ("average r", table["average_r"], theirs["av.r"]["values"][0], ""),
+        ("lambda 6 of all items", table["lambda6_all_items"], theirs["G6"]["values"][0], ""),
+        ("scale correlations", ours.correlations, matrix(theirs["cor"]), ""),
+        ("corrected scale correlations", ours.corrected, corrected, ""),
+        ("item-scale r", sign * ours.item_correlations, matrix(theirs["item.cor"]), note),
+        ("corrected item-scale r", sign * ours.item_corrected, matrix(theirs["item.corrected"]), note),
+    ]
+    scores = ours.augment(data)[list(KEYS)].head(20)
+    pairs.append(("scores of 20 persons", scores, matrix(results["scores_first20"]), ""))
+    return [Comparison("psych", case, name, x, ref, EXACT, words) for name, x, ref, words in pairs]
+
+
 def feldt_comparisons() -> list[Comparison]:
     out = []
     for row in load_case("psych", "alpha_ci_grid")["results"]:
@@ -296,12 +332,22 @@ def htmt_comparisons() -> list[Comparison]:
 
 
 def second_order_comparisons() -> list[Comparison]:
-    theirs = load_case("semtools", "hs_reliability_second_order")["results"]["higher"]
+    results = load_case("semtools", "hs_reliability_second_order")["results"]
     fit = fit_cfa(load_data("hs1939"), HS_MODEL + "\ng =~ visual + textual + speed")
     table = rel.model_reliability(fit, denominator="observed").tidy()
     ours = table[table["term"] == "omega"].set_index("factor")["estimate"]
     case = "hs_reliability_second_order"
-    return [Comparison("semtools", case, f"omega {k}", ours[k], ref, OPTIMISED) for k, ref in theirs.items()]
+    out = [
+        Comparison("semtools", case, f"omega {k}", ours[k], ref, OPTIMISED)
+        for k, ref in results["higher"].items()
+    ]
+    implied = rel.model_reliability(fit).tidy()
+    second = implied[implied["factor"] == "g"].set_index("term")["estimate"]
+    names = {"omega": "omegaL1", "omega_factors": "omegaL2", "omega_partial": "partialOmegaL1"}
+    return out + [
+        Comparison("semtools", case, key, second[term], results["L2"][key], OPTIMISED)
+        for term, key in names.items()
+    ]
 
 
 def multigroup_comparisons() -> list[Comparison]:
@@ -362,6 +408,8 @@ def smc_comparisons() -> list[Comparison]:
 
 GROUPS = (
     alpha_comparisons,
+    alpha_all_comparisons,
+    scale_comparisons,
     feldt_comparisons,
     lambda_comparisons,
     omega_comparisons,

@@ -36,6 +36,7 @@ RESULTS = {
     "comparison": lambda: rel.compare_reliability(rel.cronbach_alpha(GROUPED, group="region")),
     "htmt": lambda: rel.heterotrait_monotrait(DATA, SCALES),
     "model": lambda: rel.model_reliability(fit_cfa(DATA, "f =~ a+b+c\ng =~ d+e+f1".replace("f1", "f"))),
+    "scales": lambda: rel.score_scales(DATA, SCALES),
     "icc": lambda: rel.intraclass_correlation(SCORES),
     "kappa": lambda: rel.cohen_kappa(DATA[["a", "b"]], weights="quadratic"),
     "fleiss": lambda: rel.fleiss_kappa(DATA),
@@ -63,7 +64,7 @@ def test_result_interface(name: str) -> None:
     assert len(tidy) >= 1
     named = {c for c in tidy.columns if not c.startswith(("g", "F"))} | set(glance.columns)
     assert named <= set(GLOSSARY), named - set(GLOSSARY)
-    if name not in ("change",):
+    if name not in ("change", "scales"):
         assert np.isfinite(glance["estimate"][0])
         assert isinstance(result.summary(), str)
     assert "<table" in result._repr_html_()
@@ -76,7 +77,7 @@ def test_result_interface(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in RESULTS if n not in ("change", "conditional", "model", "hierarchical")]
+    "name", [n for n in RESULTS if n not in ("change", "conditional", "model", "hierarchical", "scales")]
 )
 def test_single_coefficients_have_an_interval_in_glance(name: str) -> None:
     row = RESULTS[name]().glance().iloc[0]
