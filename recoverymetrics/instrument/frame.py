@@ -234,7 +234,20 @@ def _label(value: Any) -> str:
 def numeric_column(frame: pd.DataFrame, name: str) -> FloatArray:
     """One column as float with NaN for missing; text is an error that names the item and the rows."""
     column = frame[name]
-    numbers = pd.to_numeric(column, errors="coerce")
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "O"
+    if kind in "iu":
+        return column.to_numpy(dtype=float)
+    numbers = column if kind == "f" else _parsed(column, name)
+    values: FloatArray = numbers.to_numpy(dtype=float, na_value=np.nan)
+    if np.isinf(values).any():
+        raise DataError(
+            f"item {name!r} holds infinite values (row {int(np.flatnonzero(np.isinf(values))[0]) + 1})."
+        )
+    return values
+
+
+def _parsed(column: pd.Series, name: str) -> pd.Series:
+    numbers: pd.Series = pd.to_numeric(column, errors="coerce")
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if bad.size:
         raise DataError(
@@ -242,9 +255,4 @@ def numeric_column(frame: pd.DataFrame, name: str) -> FloatArray:
             f"{column.iloc[bad[0]]!r}); code the categories as integers, list the code in missing_codes of "
             "Responses, or leave the column out by naming the items with items=[...]."
         )
-    values: FloatArray = numbers.to_numpy(dtype=float, na_value=np.nan)
-    if np.isinf(values).any():
-        raise DataError(
-            f"item {name!r} holds infinite values (row {int(np.flatnonzero(np.isinf(values))[0]) + 1})."
-        )
-    return values
+    return numbers

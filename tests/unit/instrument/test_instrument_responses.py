@@ -12,6 +12,7 @@ from golden import REAL, needs_real
 
 import recoverymetrics as rm
 from recoverymetrics.instrument import read_items
+from recoverymetrics.instrument.frame import numeric_column
 
 
 def table(**more):
@@ -274,6 +275,22 @@ def test_option_errors_name_the_option(options, message):
 def test_values_that_are_no_categories(column, message):
     with pytest.raises(rm.DataError, match=message):
         responses(table(a=column))
+
+
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int64", "uint8", "float32", "float64", "Int64", "Float64", "object", "str"]
+)
+def test_columns_of_every_type_are_read_alike(dtype):
+    frame = pd.DataFrame({"a": pd.Series([1, 2, 4], dtype=dtype)})
+    values = numeric_column(frame, "a")
+    assert values.dtype == np.float64
+    np.testing.assert_array_equal(values, [1.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64", "object"])
+def test_missing_values_of_every_type_are_nan(dtype):
+    frame = pd.DataFrame({"a": pd.Series([1, None, 4], dtype=dtype)})
+    np.testing.assert_array_equal(numeric_column(frame, "a"), [1.0, np.nan, 4.0])
 
 
 def test_duplicate_identifiers_are_named():
