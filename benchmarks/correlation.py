@@ -1,7 +1,7 @@
 """Polychoric correlations and their asymptotic covariance, beside psych and lavaan where R has them.
 
-Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (least processor time of several runs,
-children included) and ``note``.
+Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (median processor time of the runs, children
+included), ``least`` (the quickest run) and ``note`` (for R the linear algebra library that it was given).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import pandas as pd
 import recoverymetrics as rm
 
 PERSONS, ITEMS, GROUPS = 10_000, 24, 6
-OPTIMISED_BLAS = (
-    "/usr/lib/*/openblas*/libblas.so.3",
-    "/usr/lib/*/blis*/libblas.so.3",
-    "/usr/lib/*/atlas/libblas.so.3",
-)
+BLAS = {
+    "reference BLAS": ("/usr/lib/*/blas/libblas.so.3", "/usr/lib/*/lapack/liblapack.so.3"),
+    "OpenBLAS": ("/usr/lib/*/openblas*/libblas.so.3", "/usr/lib/*/openblas*/liblapack.so.3"),
+}
+"""Where Debian keeps the two; each is loaded into R before the one that the system has chosen."""
 R_CALLS = {
     "polychorics": ("psych, correct=0", "library(psych)", "polychoric(X, correct=0)"),
     "polychorics, psych's default": ("psych", "library(psych)", "polychoric(X)"),
@@ -63,20 +63,18 @@ def correlation_rows(repeats: int = 5) -> list[dict[str, Any]]:
         f"maximum-likelihood moments, 5% missing ({size})": lambda: rm.correlate(holed, missing="fiml"),
     }  # fmt: skip
     return [
-        {"task": task, "engine": "recoverymetrics", "seconds": least(call, repeats), "note": ""}
+        {"task": task, "engine": "recoverymetrics", **measured(call, repeats), "note": ""}
         for task, call in calls.items()
     ]
 
 
-def r_rows(repeats: int = 3) -> list[dict[str, Any]]:
+def r_rows(repeats: int = 5) -> list[dict[str, Any]]:
     """The same data through psych and lavaan; once per linear algebra library that R can use."""
-    out = []
-    for task, (engine, setup, call) in R_CALLS.items():
-        for seconds, blas in time_r(simulated_responses(), setup, call, repeats):
-            out.append(
-                {"task": f"{task} ({PERSONS} x {ITEMS})", "engine": engine, "seconds": seconds, "note": blas}
-            )
-    return out
+    return [
+        {"task": f"{task} ({PERSONS} x {ITEMS})", "engine": engine, **timed}
+        for task, (engine, setup, call) in R_CALLS.items()
+        for timed in time_r(simulated_responses(), setup, call, repeats)
+    ]
 
 
 def rows() -> list[dict[str, Any]]:
@@ -84,12 +82,14 @@ def rows() -> list[dict[str, Any]]:
     return [*correlation_rows(), *r_rows()]
 
 
-def time_r(data: pd.DataFrame, setup: str, call: str, repeats: int) -> list[tuple[float, str]]:
-    """Processor seconds of an R call on ``X``, with R's own BLAS and with an optimised one where installed."""
+def time_r(data: pd.DataFrame, setup: str, call: str, repeats: int) -> list[dict[str, Any]]:
+    """Processor time of an R call on ``X``: ``seconds least note``, one row per linear algebra library.
+
+    R gets one thread, as we do. A call that fails gives no row.
+    """
     script = shutil.which("Rscript")
     if script is None:
         return []
-    found = [path for pattern in OPTIMISED_BLAS for path in sorted(glob.glob(pattern))]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "responses.csv"
         data.to_csv(path, index=False)
@@ -97,26 +97,38 @@ def time_r(data: pd.DataFrame, setup: str, call: str, repeats: int) -> list[tupl
             f'suppressPackageStartupMessages({setup}); options(mc.cores=1); X <- read.csv("{path.as_posix()}"); '
             f"run <- function(i) {{ s <- proc.time(); suppressWarnings(suppressMessages({call})); "
             "sum((proc.time() - s)[c(1, 2, 4, 5)]) }; "
-            f't <- min(sapply(1:{repeats}, run)); cat("SECONDS", t, "\\n")'
+            f't <- sapply(1:{repeats}, run); cat("SECONDS", t, "\\n")'
         )
-        timed = []
-        for library in (None, *found[:1]):
-            environment = dict(os.environ) if library is None else {**os.environ, "LD_PRELOAD": library}
-            done = subprocess.run(
-                [script, "-e", code], capture_output=True, text=True, check=False, env=environment
-            )
-            values = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("SECONDS")]
-            if values:
-                name = "R's own BLAS" if library is None else Path(library).parent.name
-                timed.append((float(values[0]), name))
-    return timed
+        return [timed for blas in r_libraries() if (timed := _run_r(script, code, blas))]
 
 
-def least(call: Callable[[], Any], repeats: int) -> float:
-    """Least processor time of several runs."""
-    seconds = []
+def r_libraries() -> dict[str, str]:
+    """Linear algebra libraries that can be loaded into R; without any, the one that R came with."""
+    found = {
+        name: [path for pattern in patterns for path in glob.glob(pattern)[:1]]
+        for name, patterns in BLAS.items()
+    }
+    return {name: ":".join(paths) for name, paths in found.items() if paths} or {"R's BLAS": ""}
+
+
+def _run_r(script: str, code: str, blas: str) -> dict[str, Any]:
+    environment = {**os.environ, "LD_PRELOAD": r_libraries()[blas], "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([script, "-e", code], capture_output=True, text=True, check=False, env=environment)
+    for line in done.stdout.splitlines():
+        if line.startswith("SECONDS"):
+            return {**_summary([float(value) for value in line.split()[1:]]), "note": blas}
+    return {}
+
+
+def measured(call: Callable[[], Any], repeats: int) -> dict[str, float]:
+    """Processor time of several runs: ``seconds`` (median) and ``least``."""
+    times = []
     for _ in range(repeats):
         start = time.process_time()
         call()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
+        times.append(time.process_time() - start)
+    return _summary(times)
+
+
+def _summary(times: list[float]) -> dict[str, float]:
+    return {"seconds": float(np.median(times)), "least": min(times)}

@@ -1,6 +1,7 @@
 """Factor analysis and parallel analysis, beside psych and factor_analyzer where they are installed.
 
-Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (least processor time of several runs) and ``note``.
+Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (median processor time of the
+runs), ``least`` (the quickest run) and ``note``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import recoverymetrics as rm
-from benchmarks.correlation import ITEMS, PERSONS, least, simulated_responses, time_r
+from benchmarks.correlation import ITEMS, PERSONS, measured, simulated_responses, time_r
 
 FACTORS, DRAWS = 4, 20
 R_CALLS = {
@@ -24,7 +25,7 @@ R_CALLS = {
 }
 
 
-def efa_rows(repeats: int = 7) -> list[dict[str, Any]]:
+def efa_rows(repeats: int = 5) -> list[dict[str, Any]]:
     """Our factor and parallel analyses."""
     data = simulated_responses()
     R = data.corr()
@@ -42,26 +43,21 @@ def efa_rows(repeats: int = 7) -> list[dict[str, Any]]:
         "exploratory graph analysis": lambda: rm.graph_analysis(R, **options),
     }  # fmt: skip
     return [
-        {"task": task, "engine": "recoverymetrics", "seconds": least(call, repeats), "note": ""}
+        {"task": task, "engine": "recoverymetrics", **measured(call, repeats), "note": ""}
         for task, call in calls.items()
     ]
 
 
-def psych_rows(repeats: int = 3) -> list[dict[str, Any]]:
+def psych_rows(repeats: int = 5) -> list[dict[str, Any]]:
     """The same through psych (its time includes ``cor(X)``); a call that its installation cannot run gives no row."""
     out = []
     for task, call in R_CALLS.items():
-        fewer = 1 if "polychorics" in task else repeats
         rotates = "oblimin" in task  # without GPArotation psych leaves the factors unrotated and says so only
         setup = "{library(psych); library(GPArotation)}" if rotates else "library(psych)"
-        timed = time_r(
-            simulated_responses(),
-            setup,
-            call.replace("fa(R", "fa(cor(X)").replace("vss(R", "vss(cor(X)"),
-            fewer,
-        )
+        call = call.replace("fa(R", "fa(cor(X)").replace("vss(R", "vss(cor(X)")
         out += [
-            {"task": task, "engine": "psych", "seconds": seconds, "note": blas} for seconds, blas in timed
+            {"task": task, "engine": "psych", **timed}
+            for timed in time_r(simulated_responses(), setup, call, repeats)
         ]
     return out
 
@@ -82,9 +78,7 @@ def factor_analyzer_rows(repeats: int = 5) -> list[dict[str, Any]]:
                 FactorAnalyzer(FACTORS, method=method, rotation=rotation, is_corr_matrix=True).fit(R)
 
         task = f"{method} and {rotation}, {FACTORS} factors, from the correlations"
-        out.append(
-            {"task": task, "engine": "factor_analyzer", "seconds": least(fit, repeats), "note": "one start"}
-        )
+        out.append({"task": task, "engine": "factor_analyzer", **measured(fit, repeats), "note": "one start"})
     return out
 
 

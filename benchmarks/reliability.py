@@ -1,34 +1,27 @@
 """Reliability with a thousand bootstrap draws, beside psych where R has it.
 
-Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (least processor time of several runs) and ``note``.
+Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (median processor time of the
+runs), ``least`` (the quickest run) and ``note``.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import recoverymetrics as rm
+from benchmarks.correlation import measured, time_r
 
 PERSONS, ITEMS, DRAWS = 10_000, 24, 1_000
-PSYCH = """
-suppressPackageStartupMessages(library(psych)); X <- read.csv("{path}")
-for (call in c("alpha(X, warnings=FALSE)", "alpha(X, n.iter={draws}, warnings=FALSE)", "omega(X, 4, plot=FALSE)")) {{
-  run <- function(i) {{ s <- proc.time(); suppressMessages(eval(parse(text=call))); sum((proc.time() - s)[c(1, 2, 4, 5)]) }}
-  t <- tryCatch(min(sapply(1:{repeats}, run)), error=function(e) NA)
-  if (!is.na(t)) cat(call, "|", t, "\\n")
-}}
-cat("BLAS |", extSoftVersion()[["BLAS"]], "\\n")
-"""
-"""Processor time of R and of the processes that it forks."""
+R_CALLS = {
+    "alpha, item table": "alpha(X, warnings=FALSE)",
+    f"alpha, item table, {DRAWS} bootstrap draws": f"alpha(X, n.iter={DRAWS}, warnings=FALSE)",
+    "omega hierarchical, 4 factors": "omega(X, 4, plot=FALSE)",
+    "lambdas and greatest lower bound": "{guttman(X); glb.fa(cor(X))}",
+}
 
 
 def simulated_responses(seed: int = 7) -> pd.DataFrame:
@@ -59,42 +52,25 @@ def reliability_rows(repeats: int = 5) -> list[dict[str, Any]]:
         {
             "task": f"{name} ({size})",
             "engine": "recoverymetrics",
-            "seconds": _least(call, repeats),
+            **measured(call, repeats),
             "note": "",
         }
         for name, call in calls.items()
     ]
 
 
-def psych_rows(repeats: int = 3) -> list[dict[str, Any]]:
-    """The same data through psych, where ``Rscript`` and psych are installed; else no rows."""
-    script = shutil.which("Rscript")
-    if script is None:
-        return []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "responses.csv"
-        simulated_responses().to_csv(path, index=False)
-        code = PSYCH.format(path=path.as_posix(), draws=DRAWS, repeats=repeats)
-        done = subprocess.run([script, "-e", code], capture_output=True, text=True, check=False)
-    pairs = [line.split("|") for line in done.stdout.splitlines() if "|" in line]
-    blas = next((value.strip() for name, value in pairs if name.strip() == "BLAS"), "")
-    size = f"{PERSONS} x {ITEMS}"
-    return [
-        {"task": f"{name.strip()} ({size})", "engine": "psych", "seconds": float(value), "note": blas}
-        for name, value in pairs
-        if name.strip() != "BLAS"
-    ]
+def psych_rows(repeats: int = 5) -> list[dict[str, Any]]:
+    """The same data through psych, where it is installed; a call that its installation cannot run gives no row."""
+    out = []
+    for name, call in R_CALLS.items():
+        setup = "{library(psych); library(GPArotation)}" if "omega" in name else "library(psych)"
+        out += [
+            {"task": f"{name} ({PERSONS} x {ITEMS})", "engine": "psych", **timed}
+            for timed in time_r(simulated_responses(), setup, call, repeats)
+        ]
+    return out
 
 
 def rows() -> list[dict[str, Any]]:
     """All rows of this module."""
     return [*reliability_rows(), *psych_rows()]
-
-
-def _least(call: Callable[[], Any], repeats: int) -> float:
-    seconds = []
-    for _ in range(repeats):
-        start = time.process_time()
-        call()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
