@@ -32,7 +32,6 @@ exclude_patterns = ["_build", "jupyter_execute"]
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
 
 html_theme = "pydata_sphinx_theme"
-html_static_path = ["_static"]
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False, "show_prev_next": False}
 html_title = "recoverymetrics"
 
