@@ -228,7 +228,7 @@ def score_scales(
     >>> found.augment(data)["a"].tolist()
     [1.5, 2.0, 3.5, 4.0]
     >>> round(float(found.correlations.loc["a", "b"]), 3)
-    -0.192
+    -0.133
 
     References
     ----------

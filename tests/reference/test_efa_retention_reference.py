@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from golden import REFERENCE, Comparison, ids, load_case, load_data, matrix, needs_reference
 
-from recoverymetrics.efa import parallel_analysis
+from recoverymetrics.efa import fit_efa, parallel_analysis
 from recoverymetrics.efa import retention_kernel as kernel
 from recoverymetrics.efa.comparison import comparison_data
 from recoverymetrics.efa.simulated import eigenvalues
@@ -90,7 +90,11 @@ def parallel() -> list[Comparison]:
     found = parallel_analysis(data, correlation="pearson", n_iter=100, seed=1)
     normal = parallel_analysis(data, correlation="pearson", draw="normal", n_iter=300, quantile=None, seed=1)
     simulated = matrix(eaf["eigenvalues_PCA"])
+    # psych's factor type: the matrix with the communalities of one minres factor on its diagonal
+    unique = fit_efa(data, 1, correlation="pearson", rotation="none").uniquenesses
+    reduced = np.linalg.eigvalsh(data.corr().to_numpy() - np.diag(unique))[::-1]
     return [
+        Comparison("psych", "fa_parallel_bfi25", "eigenvalues, one factor's communalities", reduced, psych["fa.values"], OPTIMISER),
         Comparison("psych", "fa_parallel_bfi25", "eigenvalues", found.eigenvalues, psych["pc.values"], DETERMINISTIC),
         Comparison("psych", "fa_parallel_bfi25", "permuted mean", found.simulated.mean(axis=0), psych["pc.simr"], SIMULATED, "random"),
         Comparison("psych", "fa_parallel_bfi25", "components", found.n_factors, psych["ncomp"], 0.0),
