@@ -141,6 +141,13 @@ def tetrachoric(
     ------
     DataError
         When an item has more than two categories, or for the reasons of :func:`polychoric`.
+
+    Examples
+    --------
+    >>> data = {"a": [0] * 50 + [1] * 50, "b": [0] * 40 + [1] * 20 + [0] * 10 + [1] * 30}
+    >>> found = tetrachoric(data)
+    >>> round(float(found.correlations.loc["a", "b"]), 3)  # medians: sin(pi/2 (2 0.8 - 1))
+    0.809
     """
     record = read_items(data, items=items, group=group)
     for item, seen in zip(record.items, record.categories(), strict=True):

@@ -198,6 +198,15 @@ def polychoric_pair(data: IntoFrame, x: str, y: str) -> PairFit:
     Returns
     -------
     PairFit
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> z = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], size=2000)
+    >>> data = {"a": np.digitize(z[:, 0], [-1, 0, 1]), "b": np.digitize(z[:, 1], [-0.5, 0.5])}
+    >>> bool(abs(polychoric_pair(data, "a", "b").rho - 0.6) < 0.05)
+    True
     """
     record = read_items(data, items=[x, y]).complete()
     codes, categories = category_codes(record)

@@ -151,6 +151,14 @@ def graph_analysis(
     ------
     OptionError
         A bootstrap without responses, or no number of persons.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> x = np.repeat(rng.normal(size=(500, 2)), 4, axis=1) + rng.normal(size=(500, 8))
+    >>> graph_analysis(x, correlation="pearson").n_factors
+    2
     """
     source = read_factor_input(data, items, correlation, missing, n_obs, False)
     if source.n is None:
@@ -267,6 +275,16 @@ def detect_redundancy(
     RedundancyResult
         Weighted topological overlap of every pair, signed as in Nowick et al. (2009); proposals only, nothing is
         removed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> x = np.repeat(rng.normal(size=(500, 2)), 4, axis=1) + rng.normal(size=(500, 8))
+    >>> x = np.column_stack([x, x[:, 0] + 0.2 * rng.normal(size=500)])
+    >>> worst = detect_redundancy(x, correlation="pearson").tidy().iloc[0]
+    >>> sorted([worst["item"], worst["item_2"]])
+    ['item1', 'item9']
     """
     source = read_factor_input(data, items, correlation, missing, n_obs, False)
     if source.n is None:

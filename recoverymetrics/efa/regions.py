@@ -147,6 +147,15 @@ def compare_structures(
     ------
     DataError
         With fewer than two groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> x = np.repeat(rng.normal(size=(500, 2)), 4, axis=1) + rng.normal(size=(500, 8))
+    >>> found = compare_structures(x, 2, group=["AFR", "EUR"] * 250, correlation="pearson")
+    >>> bool(found.glance()["congruence_min"].item() > 0.95)
+    True
     """
     record = read_items(data, items=items, group=group)
     if len(record.groups) < 2:

@@ -279,6 +279,15 @@ def suggest_n_factors(
     ------
     OptionError
         Unknown method, or one that needs persons when a correlation matrix was given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> x = np.repeat(rng.normal(size=(500, 2)), 4, axis=1) + rng.normal(size=(500, 8))
+    >>> found = suggest_n_factors(x, ("map", "ekc", "hull"), correlation="pearson")
+    >>> found.n_factors
+    2
     """
     options = parallel or ParallelAnalysis()
     _check_options(options)

@@ -102,6 +102,16 @@ def schmid_leiman(fit: EFAResult) -> SchmidLeimanResult:
     ------
     ModelError
         With one factor, or with uncorrelated factors, which have no general factor above them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from recoverymetrics.efa import fit_efa
+    >>> rng = np.random.default_rng(1)
+    >>> x = np.repeat(rng.normal(size=(500, 1)) + rng.normal(size=(500, 3)), 3, axis=1) + rng.normal(size=(500, 9))
+    >>> found = schmid_leiman(fit_efa(x, 3, correlation="pearson"))
+    >>> bool(abs(found.explained_common_variance - 0.5) < 0.1)
+    True
     """
     phi = fit.estimates.phi
     k = phi.shape[0]
