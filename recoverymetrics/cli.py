@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from recoverymetrics.errors import RecoveryMetricsError
+from recoverymetrics.errors import ConfigError, RecoveryMetricsError
 from recoverymetrics.study import Study, StudyResult, crosscheck_manifest, demo_study_path, new_study, verify
 
 app = typer.Typer(
@@ -93,10 +93,17 @@ def new(
 
 def _run(study: Path, out: Path, workers: int, data: Path | None = None) -> None:
     with _errors_as_messages(), _progress() as report_step:
+        _check_folder(out)
         result = Study.from_toml(study, data=data).run(workers=workers, progress=report_step)
         paths = result.save(out)
     _echo_outcome(result)
     typer.echo(str(paths["report"]))
+
+
+def _check_folder(out: Path) -> None:
+    taken = next((p for p in (out, *out.parents) if p.exists() and not p.is_dir()), None)
+    if taken is not None:
+        raise ConfigError(f"--out: {str(taken)!r} is a file; name a folder.")
 
 
 def _echo_outcome(result: StudyResult) -> None:
@@ -109,7 +116,7 @@ def _echo_outcome(result: StudyResult) -> None:
 def _errors_as_messages() -> Iterator[None]:
     try:
         yield
-    except RecoveryMetricsError as error:
+    except (RecoveryMetricsError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_WRONG_INPUT) from None
 

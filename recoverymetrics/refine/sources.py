@@ -30,11 +30,12 @@ def item_frame(name: str, result: Any, scale: Scale) -> pd.DataFrame:
 
 
 def read_screening(result: Any, scale: Scale) -> pd.DataFrame:
-    """Missing answers, share of the more frequent extreme category, smallest category in any group."""
+    """Missing answers, share of the more frequent extreme category (with three or more), smallest category in any group."""
     table = result.tidy()
     overall = table[table["group"] == "all"] if "group" in table else table
     frame = overall[["item"]].assign(missing=overall["missing"].to_numpy())
-    frame["extreme"] = overall[["floor", "ceiling"]].max(axis=1).to_numpy()
+    extreme = overall[["floor", "ceiling"]].max(axis=1)
+    frame["extreme"] = extreme.where(overall["n_categories"] > 2).to_numpy()
     smallest = table.groupby("item")["min_count"].min()
     return frame.assign(min_category_n=frame["item"].map(smallest).to_numpy())
 

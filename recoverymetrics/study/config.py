@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from recoverymetrics.errors import ConfigError
 
@@ -92,6 +92,7 @@ class AnalysisSection(_Section):
     dif_alpha: float = Field(default=0.01, gt=0, lt=0.5)
     model: str | None = None
     quadrature: int = Field(default=61, ge=11)
+    merge_empty: bool = False
 
 
 class DecisionsSection(_Section):
@@ -99,9 +100,21 @@ class DecisionsSection(_Section):
 
     by: str = ""
     date: str = ""
+
+    @field_validator("date", mode="before")
+    @classmethod
+    def _date_as_text(cls, value: Any) -> Any:
+        return value.isoformat() if hasattr(value, "isoformat") else value
+
     keep: dict[str, str] = Field(default_factory=dict)
     revise: dict[str, str] = Field(default_factory=dict)
     drop: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _somebody_decides(self) -> DecisionsSection:
+        if (self.keep or self.revise or self.drop) and not self.by.strip():
+            raise ValueError("say in 'by' who decided")
+        return self
 
 
 class ShortFormSection(_Section):
@@ -195,7 +208,9 @@ def _what(error: Any) -> str:
     if error["type"] == "missing":
         return "this key is required"
     return (
-        f"{error['msg']}; found {error['input']!r}" if error["type"] != "value_error" else str(error["msg"])
+        f"{error['msg']}; found {error['input']!r}"
+        if error["type"] != "value_error"
+        else str(error["msg"]).removeprefix("Value error, ")
     )
 
 

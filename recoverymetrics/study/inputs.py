@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,9 @@ from recoverymetrics.errors import ConfigError, DataError
 from recoverymetrics.instrument import ElementSet, ItemBank, Responses, Scale
 from recoverymetrics.io import read_table
 from recoverymetrics.study.config import StudyConfig
+
+FEWEST_ITEMS = 3
+"""Fewest items of a dimension that a factor model and a response model can identify."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Inputs:
     tables: Mapping[str, pd.DataFrame] = field(repr=False)
     truth: dict[str, Any] | None = field(repr=False, default=None)
 
+    @property
+    def grouping(self) -> str | None:
+        """Name of the grouping; None without groups, and with one group, where nothing can be compared."""
+        return self.responses.group_name if len(self.responses.groups) > 1 else None
+
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file, as hexadecimal digits."""
@@ -97,15 +106,48 @@ def read_inputs(config: StudyConfig, base: Path) -> Inputs:
     if config.consensus.elements is not None:
         elements = ElementSet.from_frame(read_table(base / config.consensus.elements))
     dimensions = _dimensions(config, bank)
+    _check_dimensions(dimensions, config)
     reverse = tuple(config.items.reverse) or _reversed_in(bank, dimensions)
     responses = _responses(config, base, dimensions, reverse)
     scale = Scale(name=config.study.name, factors=dimensions, reverse=reverse)
-    truth = None
-    if config.truth is not None:
-        import json
-
-        truth = json.loads((base / config.truth).read_text(encoding="utf-8"))
+    truth = None if config.truth is None else read_truth(base / config.truth, scale)
     return Inputs(files, responses, scale, bank, elements, tables, truth)
+
+
+def read_truth(path: Path, scale: Scale) -> dict[str, Any]:
+    """Read planted truth and keep what concerns the items of the study.
+
+    Raises
+    ------
+    ConfigError
+        Not JSON, or not an object with planted faults.
+    """
+    try:
+        truth = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"truth: {path.name} is not JSON: {error}. Leave the key out for real data."
+        ) from None
+    if not isinstance(truth, dict) or not isinstance(truth.get("dif"), list):
+        raise ConfigError(
+            f"truth: {path.name} holds no planted truth (no list 'dif'). Leave the key out for real data."
+        )
+    mine = set(scale.items)
+    lists = {
+        key: [i for i in truth.get(key, []) if i in mine]
+        for key in ("weak_items", "low_relevance_items", "clean_items")
+    }
+    pairs = [pair for pair in truth.get("redundant_pairs", []) if set(pair) <= mine]
+    dif = [entry for entry in truth["dif"] if entry["item"] in mine]
+    return {
+        "uncovered_elements": [],
+        "careless_persons": [],
+        "regions": {},
+        **truth,
+        **lists,
+        "redundant_pairs": pairs,
+        "dif": dif,
+    }
 
 
 def _dimensions(config: StudyConfig, bank: ItemBank | None) -> dict[str, tuple[str, ...]]:
@@ -120,6 +162,30 @@ def _dimensions(config: StudyConfig, bank: ItemBank | None) -> dict[str, tuple[s
             "dimensions into [items.dimensions]."
         )
     return {str(d): tuple(part["item_id"]) for d, part in frame.groupby("dimension", sort=False)}
+
+
+def _check_dimensions(dimensions: Mapping[str, tuple[str, ...]], config: StudyConfig) -> None:
+    homes: dict[str, str] = {}
+    for name, items in dimensions.items():
+        if len(items) < FEWEST_ITEMS:
+            raise ConfigError(
+                f"items.dimensions: {name!r} has {len(items)} items; a dimension needs at least {FEWEST_ITEMS}."
+            )
+        for item in items:
+            if item in homes:
+                raise ConfigError(
+                    f"items.dimensions: item {item!r} is in {homes[item]!r} and in {name!r}; an item belongs to one dimension."
+                )
+            homes[item] = name
+    unknown = [name for name in config.items.separate if name not in dimensions]
+    if unknown:
+        raise ConfigError(
+            f"items.separate: there is no dimension {unknown[0]!r}; the dimensions are {', '.join(dimensions)}."
+        )
+    for section in ("keep", "revise", "drop"):
+        for item in getattr(config.decisions, section):
+            if item not in homes:
+                raise ConfigError(f"decisions.{section}: there is no item {item!r} in the study.")
 
 
 def _reversed_in(bank: ItemBank | None, dimensions: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -159,6 +225,12 @@ def _without_groups(frame: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     section = config.responses
     if not section.leave_out_groups:
         return frame
+    column = section.group or section.region_from
+    if column is not None and column not in frame.columns:
+        key = "group" if section.group is not None else "region_from"
+        raise ConfigError(
+            f"responses.{key}: there is no column {column!r} in {section.file}; the columns are {', '.join(map(str, frame.columns))}."
+        )
     if section.group is not None:
         labels = frame[section.group].astype(str)
     elif section.region_from is not None:
@@ -176,7 +248,10 @@ def _without_groups(frame: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     unknown = sorted(set(section.leave_out_groups) - set(labels.dropna().astype(str)))
     if unknown:
         raise ConfigError(f"responses.leave_out_groups: there is no group {unknown[0]!r} in the data.")
-    return frame.loc[~labels.isin(section.leave_out_groups)].reset_index(drop=True)
+    kept = frame.loc[~labels.isin(section.leave_out_groups)].reset_index(drop=True)
+    if kept.empty:
+        raise ConfigError("responses.leave_out_groups: nobody is left; name fewer groups.")
+    return kept
 
 
 def _require_group_sizes(responses: Responses, least: int) -> None:

@@ -28,6 +28,16 @@ _OPTIMISED = ("efa.", "cfa.", "irt.", "omega.", "invariance.", "dif.", "refined.
 _PACKAGES = ("recoverymetrics", "numpy", "scipy", "pandas", "statsmodels", "scikit-learn", "networkx")
 
 
+_KINDS: dict[str, type] = {
+    "format": int,
+    "configuration": dict,
+    "headline": dict,
+    "inputs": list,
+    "inputs_folder": str,
+}
+_WORDS: dict[type, str] = {int: "a whole number", dict: "an object", list: "a list", str: "text"}
+
+
 def build_manifest(
     config: StudyConfig, base: Path, out: Path, files: tuple[InputFile, ...], headline: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -148,7 +158,9 @@ def recorded_study(manifest: Mapping[str, Any], path: Path) -> tuple[StudyConfig
 def changed_inputs(manifest: Mapping[str, Any], config: StudyConfig, base: Path) -> tuple[str, ...]:
     """Names of the input files whose hash is not the recorded one."""
     recorded = {entry["key"]: entry["sha256"] for entry in manifest["inputs"]}
-    return tuple(f.name for f in fingerprint(config, base) if recorded.get(f.key) != f.sha256)
+    found = fingerprint(config, base)
+    gone = [key for key in recorded if key not in {f.key for f in found}]
+    return (*(f.name for f in found if recorded.get(f.key) != f.sha256), *gone)
 
 
 def compare_headlines(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> pd.DataFrame:

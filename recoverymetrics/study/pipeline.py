@@ -121,7 +121,15 @@ class Study:
             revision = run_revision(inputs, content, structure, calibration, groups, self.config, step)
             second = run_second_engines(inputs, step)
         return StudyResult(
-            self, inputs, content, structure, calibration, groups, revision, second, _messages(caught)
+            self,
+            inputs,
+            content,
+            structure,
+            calibration,
+            groups,
+            revision,
+            second,
+            (*_unknown(inputs), *_messages(caught)),
         )
 
 
@@ -137,6 +145,11 @@ class _Steps:
         if self.progress is not None:
             self.progress(self.done, self.total, name)
         self.done += 1
+
+
+def _unknown(inputs: Inputs) -> tuple[str, ...]:
+    """Countries that the region map does not know, by name."""
+    return tuple(note.message for note in inputs.responses.notes if note.kind == "unknown_region")
 
 
 def _messages(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:

@@ -24,7 +24,15 @@ def people_section(result: StudyResult) -> Section:
     labels = list(REGIONS) if by_region else list(sizes)
     table = pd.DataFrame({"group": labels, "respondents": [sizes.get(label) for label in labels]})
     blocks: list[Block] = (
-        [Table("Respondents", table, ("A dash means that nobody was asked: no data, not zero.",))]
+        [
+            Table(
+                "Respondents",
+                table,
+                ("A dash would mean that nobody was asked: no data, not zero.",)
+                if not all(sizes.get(x) for x in labels)
+                else (),
+            )
+        ]
         if labels
         else []
     )
@@ -94,6 +102,13 @@ def consensus_section(result: StudyResult) -> Section | None:
     blocks.append(Table("All statements", table[columns], (note,)))
     blocks += _published(result)
     lead = f"{int(table['consensus'].sum())} of {len(table)} statements reached consensus in the whole panel ({rule})."
+    if content.elements is not None and content.by_stakeholder is not None:
+        more = len(content.elements) - int(table["consensus"].sum())
+        lead += (
+            f" With {more} more that one stakeholder group holds on its own, {len(content.elements)} elements count."
+            if more > 0
+            else ""
+        )
     return Section("What people agree on", lead, tuple(blocks))
 
 

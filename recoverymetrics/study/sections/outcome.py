@@ -22,18 +22,19 @@ def overview_section(result: StudyResult) -> Section:
     before, after = len(result.inputs.scale.items), len(result.scale.items)
     lead = (
         f"{result.inputs.responses.n:,} people answered {before} candidate items. The rules propose to keep {counts['keep']}, "
-        f"revise {counts['revise']} and drop {counts['drop']}. The accepted scale has {after} items in {len(result.scale.factors)} dimensions."
+        f"revise {counts['revise']} and drop {counts['drop']}. The scale as decided has {after} items in {len(result.scale.factors)} dimensions; "
+        f"items to revise are among them as they stand, until somebody rewrites and tries them again."
     )
     fits = pd.DataFrame(
         [{"version": name, "items": len(scale.items), **_fit_row(fit)} for name, scale, fit in (
-            ("before", result.inputs.scale, result.structure.cfa), ("after", result.scale, result.revision.cfa))]
+            ("before", result.inputs.scale, result.structure.cfa), ("after", result.scale, result.revision.cfa)) if fit is not None]
     )  # fmt: skip
     blocks: list[Block] = [
         Table(
             "The scale before and after revision",
             fits,
             (
-                "CFI, TLI and RMSEA are the scaled versions where the estimator has them. Fixed cut-offs do not carry over to ordinal items and long scales; read them beside the residuals.",
+                "Chi-square, CFI, TLI and RMSEA are the scaled versions where the estimator has them. Fixed cut-offs do not carry over to ordinal items and long scales; read them beside the residuals.",
             ),
         )
     ]
@@ -44,6 +45,9 @@ def overview_section(result: StudyResult) -> Section:
         Callout(f"Consensus elements that would lose their last item: {', '.join(lost)}.", "warning") if lost
         else Callout("Every consensus element that had an item still has one.", "good")
     )  # fmt: skip
+    if result.revision.unscored:
+        few = ", ".join(result.revision.unscored)
+        blocks.append(Callout(f"Too few items are left to fit or score: {few}.", "warning"))
     blocks += [Callout(note, "warning") for note in result.warnings[:8]]
     return Section("Overview", lead, tuple(blocks))
 
@@ -54,9 +58,10 @@ def _fit_row(fit: object) -> dict[str, float]:
         name: row[f"{name}_scaled"]
         if f"{name}_scaled" in row and pd.notna(row[f"{name}_scaled"])
         else row[name]
-        for name in ("cfi", "tli", "rmsea")
+        for name in ("chi2", "cfi", "tli", "rmsea")
     }
-    return {"chi2": row["chi2"], "df": row["df"], **scaled, "srmr": row["srmr"]}
+    chi2 = scaled.pop("chi2")
+    return {"chi2": chi2, "df": row["df"], **scaled, "srmr": row["srmr"]}
 
 
 _COLUMNS = (
@@ -99,51 +104,39 @@ def evidence_section(result: StudyResult) -> Section:
 
 def decisions_section(result: StudyResult) -> Section:
     """What the rules propose and what was decided."""
-    proposal = result.proposal.tidy()
-    shown = proposal[["item", "decision", "reason", "notes", "cost_coverage", "cost_information"]]
-    changed = shown[shown["decision"] != "keep"]
-    decided = result.study.config.decisions
-    overruled = {**decided.keep, **decided.revise, **decided.drop}
+    table = result.proposal.tidy().rename(columns={"decision": "proposed"})
+    table.insert(1, "decided", table["item"].map(_decided(result)))
+    person = result.study.config.decisions
+    overruled = table[table["decided"] != table["proposed"]]
     words = (
         f"{len(overruled)} items were decided otherwise than the rules propose, with reasons."
-        if overruled
+        if len(overruled)
         else "The rules were accepted as they are; nobody overruled them."
     )
-    texts = (
-        result.inputs.bank.to_frame().set_index("item_id")["text"].to_dict()
-        if result.inputs.bank is not None
-        else {}
-    )
-    changed = changed.assign(text=[texts.get(i, "") for i in changed["item"]])
+    bank = result.inputs.bank
+    texts = {} if bank is None else bank.to_frame().set_index("item_id")["text"].to_dict()
+    changed = table[(table["proposed"] != "keep") | (table["decided"] != "keep")]
+    changed = changed.assign(text=[texts.get(item, "") for item in changed["item"]])
     blocks: list[Block] = [
-        Table("Items to revise or drop", changed[["item", "decision", "reason", "notes", "text"]]),
-        Table(
-            "All items",
-            shown,
-            (
-                "Cost in coverage: elements that would lose their last item. Cost in information: share of the information of its dimension.",
-            ),
-        ),
+        Table("Items to revise or drop", changed[["item", "proposed", "decided", "reason", "notes", "text"]])
     ]
-    if overruled:
-        blocks.insert(
-            1,
-            Table(
-                "Overruled by a person",
-                pd.DataFrame(
-                    [
-                        {"item": i, "reason": r, "by": decided.by, "date": decided.date}
-                        for i, r in overruled.items()
-                    ]
-                ),
-            ),
+    if len(overruled):
+        reasons = {**person.keep, **person.revise, **person.drop}
+        rows = overruled[["item", "proposed", "decided"]].assign(
+            why=[reasons[item] for item in overruled["item"]], by=person.by, date=person.date
         )
-    blocks.append(
-        Table(
-            "Rules", result.proposal.criteria.to_frame()[["name", "meaning", "threshold", "action", "source"]]
-        )
-    )
+        blocks.append(Table("Overruled by a person", rows))
+    cost = "Cost in coverage: elements that would lose their last item. Cost in information: share of the information of its dimension."
+    columns = ["item", "proposed", "decided", "reason", "notes", "cost_coverage", "cost_information"]
+    blocks.append(Table("All items", table[columns], (cost,)))
+    rules = result.proposal.criteria.to_frame()
+    blocks.append(Table("Rules", rules[["name", "meaning", "action", "source"]]))
     return Section("Proposal and decision", f"Analysis proposes, people decide. {words}", tuple(blocks))
+
+
+def _decided(result: StudyResult) -> dict[str, str]:
+    decided = dict.fromkeys(result.inputs.scale.items, "keep")
+    return decided | {entry.item: entry.decision for entry in result.scale.lineage}
 
 
 def short_form_section(result: StudyResult) -> Section | None:

@@ -90,7 +90,7 @@ def run_calibration(inputs: Inputs, config: StudyConfig, step: Callable[[str], N
     for dimension, items in inputs.scale.factors.items():
         step(f"item response theory: {dimension}")
         fit = fit_irt(
-            inputs.responses, "graded", items=list(items), group=inputs.responses.group_name,
+            inputs.responses, "graded", items=list(items), group=inputs.grouping,
             equal=("slopes", "intercepts"), quadrature=config.analysis.quadrature,
         )  # fmt: skip
         fits[dimension] = fit

@@ -92,7 +92,7 @@ def run_content(inputs: Inputs, config: StudyConfig, step: Callable[[str], None]
     )
     step("coverage and content validity")
     coverage = None
-    if inputs.bank is not None and elements is not None:
+    if inputs.bank is not None and elements is not None and has_elements(inputs):
         own = None if split is None else {g: set(split.for_group(g).accepted) for g in split.groups}
         coverage = map_coverage(inputs.bank, elements, agreed_mapping(inputs, elements), stakeholders=own)
     validity = None
@@ -159,9 +159,19 @@ def agreed_mapping(inputs: Inputs, elements: ElementSet) -> pd.DataFrame:
     return pairs[pairs["element"].isin(known)].reset_index(drop=True)
 
 
+def has_elements(inputs: Inputs) -> bool:
+    """Whether the item bank says which elements the items measure."""
+    return inputs.bank is not None and len(inputs.bank.mapping()) > 0
+
+
 def read_themes(inputs: Inputs) -> Any:
     """Lay the themes that people state over all listed elements and the items, when the study has themes."""
-    if "themes" not in inputs.tables or inputs.bank is None or inputs.elements is None:
+    if (
+        "themes" not in inputs.tables
+        or inputs.bank is None
+        or inputs.elements is None
+        or not has_elements(inputs)
+    ):
         return None
     return map_themes(inputs.tables["themes"], map_coverage(inputs.bank, inputs.elements))
 

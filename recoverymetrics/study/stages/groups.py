@@ -54,7 +54,7 @@ def run_groups(
 ) -> GroupsStage:
     """Compare the regions."""
     responses, scales = inputs.responses, {d: list(items) for d, items in inputs.scale.factors.items()}
-    group = responses.group_name
+    group = inputs.grouping
     step("reliability by region")
     reliability = estimate_reliability(responses, group=group, scales=scales)
     if group is None:
@@ -63,7 +63,7 @@ def run_groups(
     analysis = config.analysis
     invariance = check_invariance(
         responses, structure.model, group=group, estimator=analysis.estimator,
-        criteria=analysis.invariance_criteria, **ordinal_options(config),
+        criteria=analysis.invariance_criteria, merge_empty=analysis.merge_empty, **ordinal_options(config),
     )  # fmt: skip
     step("differential item functioning")
     dif = detect_dif(

@@ -22,7 +22,7 @@ from recoverymetrics.refine import (
 )
 from recoverymetrics.reliability import estimate_reliability
 from recoverymetrics.study.config import DecisionsSection, StudyConfig
-from recoverymetrics.study.inputs import Inputs
+from recoverymetrics.study.inputs import FEWEST_ITEMS, Inputs
 from recoverymetrics.study.stages.calibration import CalibrationStage
 from recoverymetrics.study.stages.content import ContentStage
 from recoverymetrics.study.stages.groups import GroupsStage
@@ -45,9 +45,9 @@ class RevisionStage:
     proposal : Proposal
     scale : Scale
         After the decision, with its lineage.
-    cfa : CFAResult
-        The refined scale, fitted again.
-    reliability : ReliabilityResult
+    cfa : CFAResult or None
+        The refined scale, fitted again; None when no dimension has enough items left.
+    reliability : ReliabilityResult or None
         Of the refined scale, by region.
     scoring : mapping dimension -> pandas.DataFrame
         Sum score -> theta, standard error, T score.
@@ -55,6 +55,8 @@ class RevisionStage:
         A short form of the refined scale, when the study asks for one.
     lost_elements : tuple of str
         Elements that had items before the revision and have none after it.
+    unscored : tuple of str
+        Dimensions left with too few items to be fitted or scored.
     """
 
     evidence: EvidenceTable
@@ -65,15 +67,16 @@ class RevisionStage:
     scoring: Mapping[str, pd.DataFrame] = field(repr=False)
     short_form: ShortForm | None = None
     lost_elements: tuple[str, ...] = ()
+    unscored: tuple[str, ...] = ()
 
     def headline(self) -> dict[str, Any]:
         """Numbers that the manifest keeps."""
         numbers: dict[str, Any] = {"refined.items": ", ".join(self.scale.items)}
         numbers |= {f"proposal.{row.item}": row.decision for row in self.proposal.tidy().itertuples()}
-        fit = self.cfa.glance().iloc[0]
-        numbers |= {
-            f"refined.cfa.{c}": float(fit[c]) for c in ("chi2", "cfi", "rmsea", "srmr") if pd.notna(fit[c])
-        }
+        fit = pd.Series(dtype=float) if self.cfa is None else self.cfa.glance().iloc[0]
+        for name in ("chi2", "cfi", "rmsea", "srmr"):
+            if pd.notna(fit.get(name)):
+                numbers[f"refined.cfa.{name}"] = float(fit[name])
         if self.short_form is not None:
             numbers["short_form.items"] = ", ".join(self.short_form.items)
             numbers["refined.short_form.share"] = float(self.short_form.objective)
@@ -101,14 +104,32 @@ def run_revision(
     scale = decide(proposal, config.decisions)
     step("the refined scale")
     pooled = inputs.responses.ungrouped()
-    cfa = fit_cfa(pooled, scale.to_model(), estimator=config.analysis.estimator, **ordinal_options(config))
-    group = inputs.responses.group_name
-    scales = {d: list(items) for d, items in scale.factors.items()}
-    reliability = estimate_reliability(inputs.responses if group else pooled, group=group, scales=scales)
+    scorable = {d: list(items) for d, items in scale.factors.items() if len(items) >= FEWEST_ITEMS}
+    model = "\n".join(f"{d} =~ {' + '.join(items)}" for d, items in scorable.items())
+    cfa = (
+        fit_cfa(pooled, model, estimator=config.analysis.estimator, **ordinal_options(config))
+        if scorable
+        else None
+    )
+    group = inputs.grouping
+    reliability = (
+        estimate_reliability(inputs.responses if group else pooled, group=group, scales=scorable)
+        if scorable
+        else None
+    )
     step("scoring tables")
     short = make_short_form(inputs, content, scale, evidence.pairs, config)
-    scoring = {d: scoring_table(pooled, items) for d, items in scale.factors.items()}
-    return RevisionStage(evidence, proposal, scale, cfa, reliability, scoring, short, _lost(content, scale))
+    return RevisionStage(
+        evidence=evidence,
+        proposal=proposal,
+        scale=scale,
+        cfa=cfa,
+        reliability=reliability,
+        scoring={d: scoring_table(pooled, items) for d, items in scorable.items()},
+        short_form=short,
+        lost_elements=_lost(content, scale),
+        unscored=tuple(d for d in inputs.scale.factors if d not in scorable),
+    )
 
 
 def decide(proposal: Proposal, decisions: DecisionsSection) -> Scale:

@@ -13,7 +13,7 @@ from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.refine import ShortForm, assemble_short_form
 from recoverymetrics.refine.short_form.evaluation import score_agreement
 from recoverymetrics.study.config import StudyConfig
-from recoverymetrics.study.inputs import Inputs
+from recoverymetrics.study.inputs import FEWEST_ITEMS, Inputs
 from recoverymetrics.study.stages.content import ContentStage
 
 FEWEST_COMPLETE = 30
@@ -43,10 +43,15 @@ def make_short_form(
         return None
     calibration, holdout = split_persons(inputs, scale, wanted.holdout, config.study.seed)
     fits = {
-        d: fit_irt(calibration.select(list(items)), "graded", se=None) for d, items in scale.factors.items()
+        d: fit_irt(calibration.select(list(items)), "graded", se=None)
+        for d, items in scale.factors.items()
+        if len(items) >= FEWEST_ITEMS
     }
+    if not fits:
+        return None
     mapping = None if content.coverage is None else content.coverage.mapping
-    kept = None if mapping is None else mapping[mapping["item"].isin(scale.items)]
+    offered = {item for d in fits for item in scale.factors[d]}
+    kept = None if mapping is None else mapping[mapping["item"].isin(offered)]
     enemies = [
         (a, b) for a, b in zip(pairs["item"], pairs["item_2"], strict=True) if {a, b} <= set(scale.items)
     ]
@@ -82,7 +87,7 @@ def agreement_by_dimension(form: ShortForm, holdout: ItemData, scale: Scale) -> 
 
 def split_persons(inputs: Inputs, scale: Scale, share: float, seed: int) -> tuple[ItemData, ItemData]:
     """Split the persons with answers at random into those who calibrate and those who are held out."""
-    data = inputs.responses.item_data(inputs.responses.group_name).select(list(scale.items))
+    data = inputs.responses.item_data(inputs.grouping).select(list(scale.items))
     answered = np.flatnonzero(~np.isnan(data.values).all(axis=1))
     order = generator(seed).permutation(answered)
     cut = round(share * len(order))

@@ -75,9 +75,7 @@ def run_structure(
     dimensions = dict(inputs.scale.factors)
     responses = inputs.responses.ungrouped()
     step("screening")
-    screening = screen(
-        inputs.responses, group=inputs.responses.group_name, scales=dimensions, seed=config.study.seed
-    )
+    screening = screen(inputs.responses, group=inputs.grouping, scales=dimensions, seed=config.study.seed)
     step("number of factors")
     retention = suggest_n_factors(
         responses,
