@@ -137,10 +137,13 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path} is not a manifest: {error}") from None
-    if not isinstance(manifest, dict) or not {"format", "configuration", "headline", "inputs"} <= set(
-        manifest
-    ):
-        raise ConfigError(f"{path} is not a manifest: it lacks format, configuration, inputs or headline.")
+    if not isinstance(manifest, dict):
+        raise ConfigError(f"{path} is not a manifest: it is not a JSON object.")
+    for key, kind in _KINDS.items():
+        if not isinstance(manifest.get(key), kind):
+            raise ConfigError(f"{path} is not a manifest: {key!r} is missing or is not {_WORDS[kind]}.")
+    if not all(isinstance(entry, dict) and {"key", "sha256"} <= set(entry) for entry in manifest["inputs"]):
+        raise ConfigError(f"{path} is not a manifest: an entry of 'inputs' lacks key or sha256.")
     if manifest["format"] != FORMAT:
         raise ConfigError(
             f"{path} has manifest format {manifest['format']}; this version reads format {FORMAT}."

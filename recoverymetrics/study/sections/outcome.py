@@ -179,8 +179,10 @@ def short_form_section(result: StudyResult) -> Section | None:
     return Section("A short form", lead, tuple(blocks))
 
 
-def scoring_section(result: StudyResult) -> Section:
+def scoring_section(result: StudyResult) -> Section | None:
     """Raw score to theta to T."""
+    if not result.scoring:
+        return None
     tables = [table.assign(dimension=name) for name, table in result.scoring.items()]
     curves = pd.concat(tables, ignore_index=True)
     figure = Figure(
@@ -244,6 +246,8 @@ def _region_means(result: StudyResult) -> list[Table]:
     truth = result.inputs.truth or {}
     rows = []
     for dimension, fit in result.calibration.fits.items():
+        if not set(fit.groups["group"]) <= set(truth["regions"]) or len(fit.groups) < 3:
+            return []
         groups = fit.groups.set_index("group")
         planted = pd.Series({g: truth["regions"][g]["mean"].get(dimension, np.nan) for g in groups.index})
         found = groups["mean"].astype(float)

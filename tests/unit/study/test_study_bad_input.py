@@ -136,3 +136,52 @@ def test_missing_files_on_the_command_line(command):
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 2
     assert "nowhere" in done.output
+
+
+@pytest.mark.parametrize(
+    ("toml", "wanted"),
+    [
+        (
+            TOML.replace("hope = [", 'other = ["i1", "i2", "i3"]\nhope = ['),
+            "'i1' is in 'other' and in 'hope'",
+        ),
+        (TOML.replace("hope = [", 'other = ["i1", "i2"]\nhope = ['), "'other' has 2 items"),
+        (
+            TOML.replace("[items.dim", '[items]\nseparate = ["bariers"]\n\n[items.dim'),
+            "no dimension 'bariers'",
+        ),
+        (TOML + '\n[decisions.drop]\ni1 = "because"\n', "who decided"),
+        (
+            TOML + '\n[decisions]\nby = "panel"\n\n[decisions.drop]\nzz = "because"\n',
+            "decisions.drop: there is no item 'zz'",
+        ),
+        (
+            TOML.replace('region_from = "country"', 'group = "land"\nleave_out_groups = ["x"]'),
+            "responses.group: there is no column 'land'",
+        ),
+        (TOML.replace("min_group_size = 50", 'leave_out_groups = ["AFR", "EUR"]'), "nobody is left"),
+    ],
+)
+def test_contradictions_in_the_study_file(tmp_path, toml, wanted):
+    write(tmp_path, answers(), toml)
+    refuse(tmp_path, wanted)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_truth_that_is_none(tmp_path, text):
+    write(tmp_path, answers(), 'truth = "t.json"\n' + TOML)
+    (tmp_path / "t.json").write_text(text)
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "study.toml")])
+    assert done.exit_code == 2
+    assert "truth:" in done.output
+
+
+def test_output_into_a_file_is_refused_before_anything_runs(tmp_path):
+    write(tmp_path, answers())
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    for out in (taken, taken / "sub"):
+        done = CliRunner().invoke(app, ["run", str(tmp_path / "study.toml"), "--out", str(out)])
+        assert done.exit_code == 2
+        assert "is a file" in done.output
+    assert taken.read_text() == "mine"

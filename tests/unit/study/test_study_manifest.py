@@ -29,8 +29,14 @@ def test_missing_and_new_numbers_do_not_agree():
     ("text", "message"),
     [
         ("{", "not a manifest"),
-        ("{}", "lacks format"),
-        (json.dumps({"format": 99, "configuration": {}, "headline": {}, "inputs": []}), "format 99"),
+        ("{}", "'format' is missing"),
+        ("[]", "not a JSON object"),
+        (
+            json.dumps(
+                {"format": 99, "configuration": {}, "headline": {}, "inputs": [], "inputs_folder": "."}
+            ),
+            "format 99",
+        ),
     ],
 )
 def test_unreadable_manifests_are_refused(tmp_path, text, message):

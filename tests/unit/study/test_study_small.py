@@ -134,3 +134,42 @@ def test_new_makes_a_study_that_can_be_read(tmp_path):
     done = CliRunner().invoke(app, ["new", str(tmp_path / "mine")])
     assert done.exit_code == 2
     assert "not empty" in done.output
+
+
+def test_a_truth_about_other_items_is_left_aside(tmp_path):
+    answers().to_csv(tmp_path / "answers.csv", index=False)
+    (tmp_path / "truth.json").write_text(
+        json.dumps({"dif": [{"item": "zz", "kind": "uniform", "regions": ["AFR"]}], "clean_items": ["zz"]})
+    )
+    (tmp_path / "study.toml").write_text('truth = "truth.json"\n' + TOML)
+    result = Study.from_toml(tmp_path / "study.toml").run()
+    assert result.inputs.truth["dif"] == []
+    assert result.report(tmp_path / "r.html").is_file()
+
+
+def test_a_dimension_left_with_two_items_is_named_not_fitted(tmp_path):
+    answers().to_csv(tmp_path / "answers.csv", index=False)
+    drops = "".join(f'{i} = "out"\n' for i in ITEMS[:5])
+    toml = (
+        TOML[: TOML.index("[decisions.keep]")]
+        + "[decisions.drop]\n"
+        + drops
+        + '\n[decisions.keep]\ni7 = "stays"\n'
+    )
+    (tmp_path / "study.toml").write_text(toml)
+    result = Study.from_toml(tmp_path / "study.toml").run()
+    assert result.revision.unscored == ("hope",)
+    assert result.revision.cfa is None
+    paths = result.save(tmp_path / "out")
+    assert "Too few items are left to fit or score: hope" in paths["report"].read_text()
+
+
+def test_one_region_alone_is_analysed_without_comparison(tmp_path):
+    answers().to_csv(tmp_path / "answers.csv", index=False)
+    (tmp_path / "study.toml").write_text(
+        TOML.replace('group = "region"', 'group = "region"\nleave_out_groups = ["EUR"]')
+    )
+    result = Study.from_toml(tmp_path / "study.toml").run()
+    assert result.groups.dif is None
+    assert result.groups.invariance is None
+    result.save(tmp_path / "out")
