@@ -56,10 +56,23 @@ def people_section(result: StudyResult) -> Section:
 
 _PARTICIPATION = ("group", "round", "n", "n_left", "retention", "conf_low", "conf_high", "note")
 
+_ATTRITION = (
+    "group",
+    "round",
+    "n_stayed",
+    "n_left",
+    "mean_stayed",
+    "mean_left",
+    "difference",
+    "conf_low",
+    "conf_high",
+    "p_value",
+)
+
 
 def _panel_tables(panel: DelphiPanel, by: str) -> list[Block]:
     taken = panel.participation(by).tidy()
-    left = panel.attrition(by).tidy()
+    left = panel.attrition(by).tidy()[list(_ATTRITION)]
     return [
         Table(f"Delphi panel by {by}: who stayed", taken[[c for c in _PARTICIPATION if c in taken]]),
         Table(f"Delphi panel by {by}: did those who left rate differently?", left),
