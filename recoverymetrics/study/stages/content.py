@@ -10,6 +10,7 @@ import pandas as pd
 
 from recoverymetrics.consensus import ConsensusRule, DelphiPanel, compare_stakeholders
 from recoverymetrics.content import content_validity, map_coverage, map_themes, screen_wording
+from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import ElementSet
 from recoverymetrics.io import load_consensus
 from recoverymetrics.study.config import StudyConfig
@@ -97,6 +98,7 @@ def run_content(inputs: Inputs, config: StudyConfig, step: Callable[[str], None]
         coverage = map_coverage(inputs.bank, elements, agreed_mapping(inputs, elements), stakeholders=own)
     validity = None
     if "relevance" in inputs.tables:
+        check_rated_items(inputs)
         validity = content_validity(
             inputs.tables["relevance"],
             item="item",
@@ -117,6 +119,29 @@ def run_content(inputs: Inputs, config: StudyConfig, step: Callable[[str], None]
         published=compare_published(config),
         wording=read_wording(inputs),
     )
+
+
+def check_rated_items(inputs: Inputs) -> None:
+    """Refuse relevance ratings of items that the study does not have.
+
+    Raises
+    ------
+    DataError
+        Names the first such item.
+    """
+    rated = inputs.tables["relevance"]
+    if "item" not in rated:
+        raise DataError(
+            f"content.relevance: there is no column 'item'; the columns are {', '.join(map(str, rated.columns))}."
+        )
+    known = set(inputs.scale.items) | (
+        set() if inputs.bank is None else set(inputs.bank.to_frame()["item_id"])
+    )
+    unknown = sorted(set(rated["item"].dropna().astype(str)) - known)
+    if unknown:
+        raise DataError(
+            f"content.relevance: {unknown[0]!r} is rated but is not an item of the study ({len(unknown)} such items)."
+        )
 
 
 def read_panel(inputs: Inputs, config: StudyConfig) -> DelphiPanel | None:

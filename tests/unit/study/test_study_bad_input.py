@@ -185,3 +185,12 @@ def test_output_into_a_file_is_refused_before_anything_runs(tmp_path):
         assert done.exit_code == 2
         assert "is a file" in done.output
     assert taken.read_text() == "mine"
+
+
+def test_relevance_of_an_item_that_is_not_there(tmp_path):
+    write(tmp_path, answers(), TOML + '\n[content]\nrelevance = "rel.csv"\n')
+    (tmp_path / "rel.csv").write_text("item,rater,relevance\ni1,R1,4\nZZ9,R1,3\n")
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "study.toml")])
+    assert done.exit_code == 2
+    assert "'ZZ9' is rated" in done.output
+    assert not (tmp_path / "out").exists()
