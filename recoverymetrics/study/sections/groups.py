@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from recoverymetrics.display import Table
 from recoverymetrics.report import Block, Figure, Section, Text
 from recoverymetrics.report.figures import draw_forest, draw_heat
@@ -88,7 +86,7 @@ def invariance_section(result: StudyResult) -> Section | None:
         ),
         Table("Why", table[["level", "holds", "reason"]]),
     ]
-    blocks += [Text(str(note)) for note in getattr(invariance, "notes", ())]
+    blocks += [Text(str(note)) for note in invariance.notes]
     return Section("Does the scale mean the same everywhere?", str(invariance.verdict), tuple(blocks))
 
 
@@ -122,7 +120,7 @@ def dif_section(result: StudyResult) -> Section | None:
     if dif.flagged:
         blocks += [_dif_figure(dif), Table("Flagged items", table.loc[table["flagged"], shown])]
     impact = dif.impact()
-    if dif.flagged and isinstance(impact, pd.DataFrame) and len(impact):
+    if dif.flagged:
         note = "Mean of each region in standard deviations, with all items and without the flagged ones, and its rank."
         blocks.append(Table("What the flagged items do to the regional means", impact, (note,)))
     blocks.append(Table("Tests of all items", table[shown]))

@@ -174,7 +174,7 @@ def short_form_section(result: StudyResult) -> Section | None:
             ),
         )
     if len(form.held_out):
-        note = "People who took no part in choosing the items. Correlations are corrected for the items that both forms share."
+        note = "People who took no part in choosing the items. Correlations are corrected for the items that both forms share. Those who missed an answer of the dimension are counted as dropped; a dimension with fewer than two short items has no row."
         blocks.append(Table("Short and full scores in held-out people", form.held_out, (note,)))
     return Section("A short form", lead, tuple(blocks))
 

@@ -52,8 +52,7 @@ def factors_section(result: StudyResult) -> Section:
             "loading": standardised_loadings(structure.cfa).reindex(loadings.index).to_numpy(),
         }
     )
-    scree = structure.retention.plot()
-    drawn = scree if hasattr(scree, "savefig") else scree.figure
+    drawn = structure.retention.plot().figure
     lead = (
         f"The methods for the number of factors point to {structure.retention.n_factors}; the scale was built for {len(result.inputs.scale.factors)} dimensions. "
         f"The confirmatory model has CFI {cfi:.3f} and SRMR {fit['srmr']:.3f}."
@@ -157,10 +156,6 @@ def _means_figure(groups: pd.DataFrame) -> Figure:
 
 def _test_information(name: str, fit: Any) -> pd.DataFrame:
     theta = np.linspace(-3.5, 3.5, 71)
-    return pd.DataFrame({"dimension": name, "theta": theta, "information": test_information(fit, theta)})
-
-
-def test_information(fit: Any, theta: np.ndarray) -> np.ndarray:
-    """Test information of the first group at each theta."""
-    table = fit.information(theta)
-    return np.asarray(table["information"] if "information" in table else table["test"], dtype=float)
+    return pd.DataFrame(
+        {"dimension": name, "theta": theta, "information": fit.information(theta)["test"].to_numpy()}
+    )

@@ -60,11 +60,6 @@ def slopes(fit: Any) -> pd.DataFrame:
     return rows[["item", "estimate"]].rename(columns={"estimate": "discrimination"}).reset_index(drop=True)
 
 
-def as_frame(result: Any) -> pd.DataFrame:
-    """Return a result as its tidy frame; frames pass."""
-    return result if isinstance(result, pd.DataFrame) else result.tidy()
-
-
 def item_evidence(fit: Any, item_fit: pd.DataFrame) -> pd.DataFrame:
     """Evidence on the items of one dimension: slope, mean information over theta -2 to 2, misfit."""
     theta = np.linspace(-2, 2, 41)
@@ -94,17 +89,16 @@ def run_calibration(inputs: Inputs, config: StudyConfig, step: Callable[[str], N
             equal=("slopes", "intercepts"), quadrature=config.analysis.quadrature,
         )  # fmt: skip
         fits[dimension] = fit
-        item_fit.append(pool_groups(as_frame(fit.item_fit(method="s_x2"))))
+        item_fit.append(pool_groups(fit.item_fit(method="s_x2")))
         dependence.append(read_q3(fit.local_dependence("q3")))
     tests = pd.concat(item_fit, ignore_index=True)
-    tests["p_adjusted"] = benjamini_hochberg(tests["p_value"].to_numpy())
+    tests["p_adjusted"] = stats.false_discovery_control(tests["p_value"])
     return CalibrationStage(fits, tests, pd.concat(dependence, ignore_index=True))
 
 
-def read_q3(dependence: Any) -> pd.DataFrame:
+def read_q3(dependence: pd.DataFrame) -> pd.DataFrame:
     """Q3 of each pair, and Q3* = Q3 minus the mean of the dimension (Christensen, Makransky & Horton 2017)."""
-    table = dependence if isinstance(dependence, pd.DataFrame) else dependence.tidy()
-    renamed = table.rename(columns={"estimate": "q3", "adjusted": "q3_star"})
+    renamed = dependence.rename(columns={"estimate": "q3", "adjusted": "q3_star"})
     return renamed[["item", "item_2", "q3", "q3_star"]]
 
 
@@ -115,8 +109,3 @@ def pool_groups(tests: pd.DataFrame) -> pd.DataFrame:
     pooled["p_value"] = stats.chi2.sf(pooled["statistic"], pooled["df"])
     pooled["rmsea"] = np.sqrt(excess / (pooled["df"] * pooled["n"]))
     return pooled
-
-
-def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-    """P values corrected for the false discovery rate (Benjamini & Hochberg 1995)."""
-    return np.asarray(stats.false_discovery_control(p_values))

@@ -71,7 +71,8 @@ def agreement_by_dimension(form: ShortForm, holdout: ItemData, scale: Scale) -> 
         short = tuple(item for item in items if item in form.items)
         if len(short) < 2:
             continue
-        record = holdout.select(list(items)).complete()
+        everybody = holdout.select(list(items))
+        record = everybody.complete()
         few = record.group is not None and any(
             len(values) < FEWEST_COMPLETE for _, values in record.by_group()
         )
@@ -81,8 +82,9 @@ def agreement_by_dimension(form: ShortForm, holdout: ItemData, scale: Scale) -> 
             else record
         )
         if record.n >= FEWEST_COMPLETE:
-            frames.append(_named(dimension, len(short), score_agreement(record, short)))
-    return pd.concat(frames, ignore_index=True).drop(columns="n_dropped") if frames else pd.DataFrame()
+            incomplete = _incomplete(everybody, grouped=record.group is not None)
+            frames.append(_named(dimension, len(short), score_agreement(record, short), incomplete))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def split_persons(inputs: Inputs, scale: Scale, share: float, seed: int) -> tuple[ItemData, ItemData]:
@@ -94,7 +96,13 @@ def split_persons(inputs: Inputs, scale: Scale, share: float, seed: int) -> tupl
     return data.take(np.sort(order[cut:])), data.take(np.sort(order[:cut]))
 
 
-def _named(dimension: str, n_items: int, table: pd.DataFrame) -> pd.DataFrame:
-    table.insert(0, "dimension", dimension)
-    table.insert(1, "n_items", n_items)
-    return table
+def _incomplete(record: ItemData, *, grouped: bool) -> list[int]:
+    views = [values for _, values in record.by_group()] if grouped else [record.values]
+    return [int(np.isnan(values).any(axis=1).sum()) for values in views]
+
+
+def _named(dimension: str, n_items: int, table: pd.DataFrame, incomplete: list[int]) -> pd.DataFrame:
+    named = table.assign(n_dropped=incomplete)
+    named.insert(0, "dimension", dimension)
+    named.insert(1, "n_items", n_items)
+    return named
