@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.cfa.estimate import asymptotic_covariance
-from recoverymetrics.cfa.inference import curvature
+from recoverymetrics.cfa.inference import curvature, invert, trace_pieces
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.standardize import row_values
 from recoverymetrics.cfa.statistics import chi2_tail
@@ -217,48 +217,63 @@ def _transfer(loose: CFAResult, tight: CFAResult) -> FloatArray:
     return scoring(gap.value_gradient, gap.metric, loose.theta, tolerance=1e-20, hessian=gap.hessian).x
 
 
-def _delta(fit: CFAResult, moments: MomentMap, state: RamState, group: int) -> FloatArray:
-    """Derivatives of one group's moments along the free directions, shape (m, q)."""
-    D = fit.layout.spread(moments.jacobian(state)[group], group)
-    return D if fit.estimate.tangent is None else D @ fit.estimate.tangent
-
-
 def _satorra_2000(loose: CFAResult, tight: CFAResult, gap: float, df: int) -> Difference:
     """Satorra (2000): the difference scaled and shifted to match mean and variance of ``U_d Gamma``.
 
-    The restriction of the tangent space of the loose model to that of the tight one is found from their
-    derivatives of the moments, which also serves models that are not nested parameter by parameter.
+    The restriction ``A`` of the tangent space of the loose model to that of the tight one is found from their
+    derivatives of the moments, ``D_tight = D L`` by least squares, which also serves models that are not nested
+    parameter by parameter. As ``A L = 0``, ``A' (A P^-1 A')^-1 A = P - P L (L' P L)^-1 L' P``, and the traces
+    need neither ``A`` nor any matrix of all groups' moments.
     """
-    moments = MomentMap(loose.layout, loose.moments.means)
-    own = MomentMap(tight.layout, tight.moments.means)
-    state, state_tight = loose.state, tight.state
-    order = _moment_order(loose, tight)
-    weights = _weights(loose, state)
-    gamma = (
-        loose.sample.gamma if loose.sample.gamma is not None else asymptotic_covariance(loose.sample, moments)
-    )
-    share = loose.sample.share
-    D = [_delta(loose, moments, state, g) for g in range(len(share))]
-    D_tight = [_delta(tight, own, state_tight, g)[order] for g in range(len(share))]
-    weigh = [(lambda X, W=W: W[:, None] * X) if W.ndim == 1 else (lambda X, W=W: W @ X) for W in weights]
-    P = sum(f * d.T @ w(d) for f, d, w in zip(share, D, weigh, strict=True))
-    link = np.linalg.lstsq(np.concatenate(D), np.concatenate(D_tight), rcond=None)[0]
-    A = _complement(link)
-    P_inverse = np.linalg.pinv(P, hermitian=True)
-    middle = sum(f * (w(d)).T @ G @ w(d) for f, d, w, G in zip(share, D, weigh, gamma, strict=True))
-    core = A @ P_inverse @ A.T
-    left = np.linalg.solve(core, A @ P_inverse @ middle @ P_inverse @ A.T)
-    trace, trace2 = float(np.trace(left)), float((left * left.T).sum())
+    _check_order(loose, tight)
+    gram, cross = _tangent_products(loose, tight)
+    link = invert(gram, None)[0] @ cross
+    P, middle = _scaled_pieces(loose)
+    whole, core = invert(P, None)[0] @ middle, invert(link.T @ P @ link, None)[0]
+    side = middle @ link
+    part = core @ (link.T @ side)
+    trace = float(np.trace(whole)) - float(np.trace(part))
+    trace2 = float((whole * whole.T).sum()) + float((part * part.T).sum())
+    trace2 -= 2.0 * float(((link @ core) * (whole.T @ side)).sum())
     a = math.sqrt(df / trace2)
     statistic = a * gap + df - a * trace
     return Difference(statistic, df, chi2_tail(statistic, df), "satorra_2000")
 
 
-def _complement(link: FloatArray) -> FloatArray:
-    """Rows that span what the columns of ``link`` leave out."""
-    u, s, _ = np.linalg.svd(link)
-    rank = int((s > 1e-8 * s[0]).sum()) if s.size else 0
-    return u[:, rank:].T
+def _tangent_products(loose: CFAResult, tight: CFAResult) -> tuple[FloatArray, FloatArray]:
+    """``D' D`` of the loose model and ``D' D_tight``, with the derivatives of all groups' moments stacked."""
+    J, J_tight = (MomentMap(fit.layout, loose.moments.means).jacobian(fit.state) for fit in (loose, tight))
+    gram = loose.layout.gather_square(np.swapaxes(J, 1, 2) @ J)
+    cross = np.zeros((loose.layout.n_free, tight.layout.n_free))
+    for block, own, other in zip(
+        np.swapaxes(J, 1, 2) @ J_tight, loose.layout.reductions, tight.layout.reductions, strict=True
+    ):
+        part = block[own[0][:, None], other[0]]
+        part = part if own[2] is None else own[2].T @ part
+        cross[own[1][:, None], other[1]] += part if other[2] is None else part @ other[2]
+    return _along(gram, loose, loose), _along(cross, loose, tight)
+
+
+def _along(matrix: FloatArray, left: CFAResult, right: CFAResult) -> FloatArray:
+    """A matrix by the free parameters of two fits along the directions that their constraints leave."""
+    matrix = matrix if left.estimate.tangent is None else left.estimate.tangent.T @ matrix
+    return matrix if right.estimate.tangent is None else matrix @ right.estimate.tangent
+
+
+def _scaled_pieces(fit: CFAResult) -> tuple[FloatArray, FloatArray]:
+    """``D' W D`` and ``D' W Gamma W D`` along the free directions, from the fit where it has them."""
+    found = fit.curvature
+    least_squares = isinstance(fit.objective, LeastSquares)
+    explicit = fit.spec.test in ("scaled_shifted", "mean_var_adjusted") and fit.spec.information == "expected"
+    if found.middle is not None and fit.spec.name != "ULS" and (least_squares or explicit):
+        return _along(found.information, fit, fit), _along(found.middle, fit, fit)
+    moments, share = fit.moments, fit.sample.share
+    gamma = fit.sample.gamma if fit.sample.gamma is not None else asymptotic_covariance(fit.sample, moments)
+    weights = _weights(fit, fit.state)
+    target = moments.moments(fit.state)
+    P = LeastSquares(fit.layout, moments, target, weights, share).metric(fit.theta)
+    middle = trace_pieces(fit.layout, fit.state, found, moments, weights, gamma, share).middle
+    return _along(P, fit, fit), _along(np.asarray(middle), fit, fit)
 
 
 def _weights(fit: CFAResult, state: RamState) -> FloatArray:
@@ -267,7 +282,8 @@ def _weights(fit: CFAResult, state: RamState) -> FloatArray:
     return np.stack([normal_weight(fit.moments, inverse) for inverse in np.linalg.inv(state.sigma)])
 
 
-def _moment_order(loose: CFAResult, tight: CFAResult) -> Any:
-    if loose.table.observed == tight.table.observed:
-        return slice(None)
-    raise ModelError("list the items in the same order in both models, so that their moments can be matched.")
+def _check_order(loose: CFAResult, tight: CFAResult) -> None:
+    if loose.table.observed != tight.table.observed:
+        raise ModelError(
+            "list the items in the same order in both models, so that their moments can be matched."
+        )
