@@ -83,7 +83,9 @@ def asymptotic_covariance(sample: Sample, moments: MomentMap) -> FloatArray:
     """Distribution-free covariance of the moments times n, shape (G, m, m)."""
     if sample.gamma is not None:
         return sample.gamma
-    return np.stack([_fourth_moments(block, moments) for block in sample.data])
+    return sample.once(
+        ("gamma", moments.means), lambda: np.stack([_fourth_moments(block, moments) for block in sample.data])
+    )
 
 
 def _fourth_moments(data: FloatArray, moments: MomentMap) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -61,12 +62,12 @@ def fit_table(
     constraints = _constraints(table)
     loglik_h1 = np.nan
     if sample.patterns is not None:
-        sample, loglik_h1 = fit_saturated(sample)
+        sample, loglik_h1 = sample.once("saturated", partial(fit_saturated, sample))
     if start is None:
         start = starting_values(table, sample.covariance, sample.mean, sample.tau)
     plan = _plan(table, layout, sample, start)
     _identify(plan.table, plan.layout, moments, plan.start, constraints)
-    weights = None if spec.discrepancy == "ML" else least_squares_weights(sample, spec, moments)
+    weights = None if spec.discrepancy == "ML" else _weights(sample, spec, moments)
     effective = effective_sample(sample, spec)
     objective = make_objective(layout, effective, spec, moments, weights)
     if plan.blocks:
@@ -81,7 +82,10 @@ def fit_table(
     chi2, loglik, loglik_h1 = fit_values(objective, estimate, sample, effective, loglik_h1)
     unweighted = spec.discrepancy == "ULS"
     test = model_test(chi2, df, found, spec.test, unweighted=unweighted)
-    baseline, baseline_test = baseline_fit(table, sample, effective, spec, moments, weights, loglik_h1)
+    baseline, baseline_test = sample.once(
+        ("baseline", spec, moments.means, table.exogenous),
+        partial(baseline_fit, table, sample, effective, spec, moments, weights, loglik_h1),
+    )
     if table.exogenous and spec.likelihood_based:
         given = _exogenous_loglik(table, sample)
         loglik, loglik_h1, npar = loglik - given, loglik_h1 - given, npar - table.n_exogenous
@@ -155,6 +159,12 @@ def _fit_blocks(
         table, layout, plan.layout, found.theta, plan.blocks, rotation or BlockRotation()
     )
     return Estimate(theta, replace(found.minimum, x=theta), tangent)
+
+
+def _weights(sample: Sample, spec: EstimatorSpec, moments: MomentMap) -> FloatArray:
+    return sample.once(
+        ("weights", spec.discrepancy, moments.means), partial(least_squares_weights, sample, spec, moments)
+    )
 
 
 def effective_sample(sample: Sample, spec: EstimatorSpec) -> Sample:

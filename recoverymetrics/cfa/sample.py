@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from recoverymetrics.numerics.sem_normal import MissingPatterns, find_patterns
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
 Column = TypeVar("Column", FloatArray, IntArray)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ class Sample:
     warnings: tuple[str, ...] = ()
     weights: tuple[FloatArray, ...] | None = None
     clusters: tuple[IntArray, ...] | None = None
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What follows from the sample alone, such as weights and the baseline model: computed for the first fit only."""
+        kept = self.__dict__.setdefault("_kept", {})
+        if key not in kept:
+            kept[key] = compute()
+        return kept[key]
 
     def pooled(self, group: int, scores: FloatArray) -> FloatArray:
         """Casewise scores of a group, weighted and added up within clusters."""
