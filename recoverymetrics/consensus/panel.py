@@ -16,7 +16,7 @@ from recoverymetrics.consensus.reading import Columns, read_panel
 from recoverymetrics.consensus.rules import Conditions, RatingCounts, Rule
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.numerics import counts as tally
-from recoverymetrics.typing import BoolArray, FloatArray, IntArray, IntoFrame, ObjectArray, Seed
+from recoverymetrics.typing import REGIONS, BoolArray, FloatArray, IntArray, IntoFrame, ObjectArray, Seed
 
 if TYPE_CHECKING:
     from recoverymetrics.consensus.attrition import AttritionResult
@@ -191,9 +191,13 @@ class DelphiPanel:
         return self.attributes[by]
 
     def levels(self, by: str) -> tuple[str, ...]:
-        """Groups of a panelist attribute, in order of first appearance."""
-        labels = self.attribute(by).ravel()
-        return tuple(dict.fromkeys(label for label in labels if label is not None))
+        """Groups of a panelist attribute: WHO regions as AFR AMR SEAR EUR EMR WPR, others in order of first appearance."""
+        found = dict.fromkeys(label for label in self.attribute(by).ravel() if label is not None)
+        return (
+            tuple(region for region in REGIONS if region in found)
+            if set(found) <= set(REGIONS)
+            else tuple(found)
+        )
 
     def deciding(self, round: Any = -1) -> Deciding:
         """Ratings of each statement in the latest round, up to ``round``, in which it was rated."""

@@ -23,6 +23,7 @@ from recoverymetrics.study.sections.outcome import (
     short_form_section,
 )
 from recoverymetrics.study.sections.structure import calibration_section, factors_section, screening_section
+from recoverymetrics.study.sections.words import WORDS
 
 if TYPE_CHECKING:
     from recoverymetrics.study.pipeline import StudyResult
@@ -63,4 +64,4 @@ def report_html(result: StudyResult) -> str:
         or "From consensus elements and answers in the WHO regions to a refined scale."
     )
     footer = "Made with recoverymetrics. Analysis proposes; people decide. No score in this report says who has recovered."
-    return render_report(config.study.name, subtitle, build_sections(result), footer=footer)
+    return render_report(config.study.name, subtitle, build_sections(result), footer=footer, words=WORDS)

@@ -1,0 +1,43 @@
+"""Meanings of the table columns that only the report of a study has."""
+
+WORDS: dict[str, str] = {
+    "a": "discrimination: how sharply the item tells people apart",
+    **{
+        f"b{k}": f"place on the latent scale where an answer beyond step {k} is as likely as not"
+        for k in range(1, 11)
+    },
+    "action": "what the rule proposes",
+    "bytes": "size of the file",
+    "cost_coverage": "elements that would lose their last item",
+    "cost_information": "share of the dimension's information that would go",
+    "cross_loading": "largest loading on a dimension that is not the item's own",
+    "decided": "what people decided",
+    "dif": "the item works differently in some group (differential item functioning)",
+    "dif_effect": "size of that difference, in the unit of the method; 0 where not flagged",
+    "dimension": "subscale that the item belongs to",
+    "discrimination": "how sharply the item tells people apart (slope of the graded response model)",
+    "evidence": "where the fault shows",
+    "fault": "kind of fault that was planted in the simulated answers",
+    "importance": "how much it matters to the person, as the person rates it",
+    "information_share": "the item's share of its dimension's information",
+    "n_covered": "elements that at least one item asks about",
+    "n_goals": "goals that people rated",
+    "n_met": "goals that people call met",
+    "n_partly": "goals that people call partly met",
+    "n_unmet": "goals that people call unmet",
+    "need_gap": "mean need over goals: met 0, partly one half, unmet 1, weighted by importance",
+    "not_covered": "by what the theme is not covered",
+    "planted": "number of faults that were planted",
+    "proposed": "what the rules propose",
+    "q3_star": "residual correlation Q3 minus its mean over the pairs of the dimension",
+    "r_planted_found": "correlation of the planted with the estimated latent means of the regions",
+    "residual_correlation": "what is left of the correlation when the dimensions are taken out",
+    "sha256": "fingerprint of the file",
+    "share_unmet": "share of rated goals that are unmet",
+    "share_unmet_conf_high": "upper confidence limit of the share of unmet goals",
+    "share_unmet_conf_low": "lower confidence limit of the share of unmet goals",
+    "side": "recovery, barrier, or about no element",
+    "theme": "theme under which the study lists the element",
+    "uncovered": "elements that no item asks about",
+    "unit": "what is counted",
+}
