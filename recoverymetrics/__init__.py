@@ -59,7 +59,15 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "schmid_leiman",
         "suggest_n_factors",
     ),
-    "cfa": ("compare_models", "fit_cfa", "fit_sem", "rmsea_power", "rmsea_sample_size"),
+    "cfa": (
+        "compare_models",
+        "fit_cfa",
+        "fit_sem",
+        "monte_carlo_power",
+        "monte_carlo_sample_size",
+        "rmsea_power",
+        "rmsea_sample_size",
+    ),
     "irt": (
         "Bifactor",
         "CATRules",

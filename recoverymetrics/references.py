@@ -124,6 +124,9 @@ _ENTRIES = (
         "jackson1977", "Jackson PH, Agunwamba CC (1977). Psychometrika 42:567-578", "10.1007/BF02295979"
     ),
     Reference(
+        "shapiro2000", "Shapiro A, ten Berge JMF (2000). Psychometrika 65:413-425", "10.1007/BF02296154"
+    ),
+    Reference(
         "zumbo2007",
         "Zumbo BD, Gadermann AM, Zeisser C (2007). J Mod Appl Stat Methods 6:21-29",
         "10.22237/jmasm/1177992180",
@@ -447,6 +450,11 @@ _ENTRIES = (
     ),
     Reference(
         "zhangsavalei2023", "Zhang X, Savalei V (2023). Psychol Methods 28:263-283", "10.1037/met0000445"
+    ),
+    Reference(
+        "muthenmuthen2002",
+        "Muthen LK, Muthen BO (2002). Struct Equ Modeling 9:599-620",
+        "10.1207/S15328007SEM0904_8",
     ),
     Reference("muthen1984", "Muthen B (1984). Psychometrika 49:115-132", "10.1007/BF02294210"),
     Reference(

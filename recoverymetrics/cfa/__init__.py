@@ -2,6 +2,7 @@
 
 from recoverymetrics.cfa.compare import compare_models
 from recoverymetrics.cfa.fit import fit_cfa, fit_sem
+from recoverymetrics.cfa.montecarlo import MonteCarloPower, monte_carlo_power, monte_carlo_sample_size
 from recoverymetrics.cfa.power import (
     PowerResult,
     chi2_power,
@@ -15,12 +16,15 @@ from recoverymetrics.cfa.table import ParameterTable
 
 __all__ = [
     "CFAResult",
+    "MonteCarloPower",
     "ParameterTable",
     "PowerResult",
     "chi2_power",
     "compare_models",
     "fit_cfa",
     "fit_sem",
+    "monte_carlo_power",
+    "monte_carlo_sample_size",
     "parse_model",
     "rmsea_power",
     "rmsea_power_nested",

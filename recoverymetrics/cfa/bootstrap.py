@@ -178,7 +178,7 @@ def _refit_draw(task: _Task) -> Draw:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return refit(result, _resample(result, blocks))
+            return refit(result, resample(result, blocks))
         except (DataError, np.linalg.LinAlgError):
             return failed
 
@@ -205,7 +205,8 @@ def _turn(result: CFAResult, group: int) -> FloatArray:
     return centred @ to_unit @ to_model.T + mean
 
 
-def _resample(result: CFAResult, blocks: Sequence[FloatArray]) -> Sample:
+def resample(result: CFAResult, blocks: Sequence[FloatArray]) -> Sample:
+    """Statistics of other rows, as the estimator of a fitted model needs them; one block of rows per group."""
     groups = result.groups
     labels: ObjectArray | None = None
     if len(groups) > 1:
@@ -234,7 +235,7 @@ def refit(result: CFAResult, sample: Sample) -> Draw:
     spec, moments = result.spec, result.moments
     loglik = np.nan
     if sample.patterns is not None:
-        sample, loglik = fit_saturated(sample)
+        sample, loglik = fit_saturated(sample, moments)
     weights = None if spec.discrepancy == "ML" else least_squares_weights(sample, spec, moments)
     effective = effective_sample(sample, spec)
     objective = make_objective(result.layout, effective, spec, moments, weights)
@@ -326,7 +327,7 @@ def _refit_simulated(task: _Simulated) -> Draw:
     mean = task.result.sample.mean[0]
     block = task.rng.multivariate_normal(mean, task.sigma, size=n, method="cholesky")
     try:
-        return refit(task.result, _resample(task.result, [block]))
+        return refit(task.result, resample(task.result, [block]))
     except (DataError, np.linalg.LinAlgError):
         return Draw(task.result.theta, np.nan, (np.nan, np.nan, np.nan))
 

@@ -62,6 +62,7 @@ RESULTS = {
     "fit_efa": lambda d: rm.fit_efa(d, 1, items=ITEMS, rotation="none"),
     "fit_cfa": lambda d: rm.fit_cfa(d, MODEL, estimator="MLR"),
     "fit_cfa_ordered": lambda d: rm.fit_cfa(d, MODEL, ordered=True, group="region"),
+    "monte_carlo_power": lambda d: rm.monte_carlo_power("f =~ 0.8*a + 0.7*b + 0.6*c", n=100, n_reps=3, seed=1),
     "fit_irt": lambda d: rm.fit_irt(d, "graded", items=ITEMS),
     "fit_irt_groups": lambda d: rm.fit_irt(d, "graded", items=ITEMS, group="region", equal=("slopes", "intercepts")),
     "cronbach_alpha": lambda d: rm.cronbach_alpha(d, items=ITEMS),
