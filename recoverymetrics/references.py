@@ -256,6 +256,48 @@ _ENTRIES = (
         "Asparouhov T, Muthen B (2014). Struct Equ Modeling 21:495-508",
         "10.1080/10705511.2014.919210",
     ),
+    Reference("raju1988", "Raju NS (1988). Psychometrika 53:495-502", "10.1007/BF02294403"),
+    Reference("raju1990", "Raju NS (1990). Appl Psychol Meas 14:197-207", "10.1177/014662169001400208"),
+    Reference(
+        "raju1995",
+        "Raju NS, van der Linden WJ, Fleer PF (1995). Appl Psychol Meas 19:353-368",
+        "10.1177/014662169501900405",
+    ),
+    Reference(
+        "oshima2006",
+        "Oshima TC, Raju NS, Nanda AO (2006). J Educ Meas 43:1-17",
+        "10.1111/j.1745-3984.2006.00001.x",
+    ),
+    Reference(
+        "kim1995",
+        "Kim SH, Cohen AS, Park TH (1995). J Educ Meas 32:261-276",
+        "10.1111/j.1745-3984.1995.tb00466.x",
+    ),
+    Reference(
+        "langer2008",
+        "Langer MM (2008). A reexamination of Lord's Wald test for differential item functioning",
+    ),
+    Reference(
+        "woods2013",
+        "Woods CM, Cai L, Wang M (2013). Educ Psychol Meas 73:532-547",
+        "10.1177/0013164412464875",
+    ),
+    Reference(
+        "magis2015",
+        "Magis D, Tuerlinckx F, De Boeck P (2015). J Educ Behav Stat 40:111-135",
+        "10.3102/1076998614559747",
+    ),
+    Reference(
+        "tutzschauberger2015",
+        "Tutz G, Schauberger G (2015). Psychometrika 80:21-43",
+        "10.1007/s11336-013-9377-6",
+    ),
+    Reference(
+        "belzakbauer2020", "Belzak WCM, Bauer DJ (2020). Psychol Methods 25:673-690", "10.1037/met0000253"
+    ),
+    Reference(
+        "simontibshirani2012", "Simon N, Tibshirani R (2012). Stat Sin 22:983-1001", "10.5705/ss.2011.075"
+    ),
     Reference("meade2010", "Meade AW (2010). J Appl Psychol 95:728-743", "10.1037/a0018966"),
     Reference("shealystout1993", "Shealy R, Stout W (1993). Psychometrika 58:159-194", "10.1007/BF02294572"),
     Reference("mantel1963", "Mantel N (1963). J Am Stat Assoc 58:690-700", "10.1080/01621459.1963.10500879"),

@@ -12,7 +12,7 @@ from recoverymetrics.reliability.error_results import (
     ReliableChange,
 )
 from recoverymetrics.reliability.estimate import estimate_reliability
-from recoverymetrics.reliability.guttman import guttman_lambdas, split_half
+from recoverymetrics.reliability.guttman import guttman_lambdas
 from recoverymetrics.reliability.hierarchical import hierarchical_omega
 from recoverymetrics.reliability.htmt import heterotrait_monotrait
 from recoverymetrics.reliability.icc import intraclass_correlation
@@ -24,6 +24,7 @@ from recoverymetrics.reliability.ordinal import categorical_omega, ordinal_alpha
 from recoverymetrics.reliability.results import CoefficientResult, ReliabilityResult
 from recoverymetrics.reliability.scale_scores import ScaleScores, score_scales
 from recoverymetrics.reliability.spec import Bootstrap
+from recoverymetrics.reliability.split_half import split_half
 
 __all__ = [
     "Bootstrap",

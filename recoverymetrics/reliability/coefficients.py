@@ -85,6 +85,22 @@ def lambda5(S: FloatArray) -> FloatArray:
     return np.asarray(lambda1(S) + 2 * np.sqrt(columns.max(-1)) / total(S))
 
 
+def lambda5_gradient(S: FloatArray) -> FloatArray:
+    """Derivative of lambda 5 in ``S``, where one item covaries most."""
+    p, v = S.shape[-1], float(total(S))
+    off = S - np.diag(np.diag(S))
+    column = int(np.argmax(np.sum(off**2, axis=0)))
+    root = float(np.sqrt(np.sum(off[:, column] ** 2)))
+    pull = np.zeros((p, p))
+    pull[:, column] = (
+        off[:, column] / root
+    )  # the derivative of 2 root, half of it above, half below the diagonal
+    inner: FloatArray = (pull + pull.T - np.eye(p)) / v + (float(trace(S)) - 2 * root) / v**2 * np.ones(
+        (p, p)
+    )
+    return inner
+
+
 def lambda5_plus(S: FloatArray) -> FloatArray:
     """Lambda 5 with the factor p/(p-1) on its last term; NaN for two items, where it is no lower bound."""
     p = S.shape[-1]
@@ -113,6 +129,22 @@ def ten_berge_zegers(S: FloatArray) -> FloatArray:
             value = sums[h] + np.sqrt(value)
         series.append(value / total(S))
     return np.stack(series, axis=-1)
+
+
+def ten_berge_zegers_gradient(S: FloatArray, length: int) -> FloatArray:
+    """Derivative of mu 1, 2 or 3 (``length``) of ten Berge & Zegers in ``S``."""
+    p, v = S.shape[0], float(total(S))
+    off = S - np.diag(np.diag(S))
+    powers = [off ** (2**h) for h in range(length + 1)]
+    slopes = [2**h * off ** (2**h - 1) for h in range(length + 1)]
+    slopes[0] = 1 - np.eye(p)
+    scale = p / (p - 1)
+    value, slope = scale * float(powers[length].sum()), scale * slopes[length]
+    for h in range(length - 1, -1, -1):
+        root = np.sqrt(value)
+        value, slope = float(powers[h].sum()) + root, slopes[h] + slope / (2 * root)
+    inner: FloatArray = slope / v - value / v**2 * np.ones((p, p))
+    return inner
 
 
 def lambda6_gradient(S: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from recoverymetrics.typing import Seed
 Missing = Literal["pairwise", "listwise"]
 AlphaInterval = Literal["feldt", "duhachek", "robust", "bootstrap"]
 DeltaInterval = Literal["robust", "normal_theory", "bootstrap"]
+BoundInterval = Literal["robust", "bootstrap"]
 Extraction = Literal["ml", "minres"]
 Denominator = Literal["implied", "observed"]
 
@@ -48,6 +49,7 @@ class Bootstrap:
 
 AlphaIntervalSpec: TypeAlias = AlphaInterval | Bootstrap
 DeltaIntervalSpec: TypeAlias = DeltaInterval | Bootstrap
+BoundIntervalSpec: TypeAlias = BoundInterval | Bootstrap
 
 
 def check_option(name: str, value: object, valid: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recoverymetrics import reliability as rel
-from recoverymetrics.errors import DataError, DataWarning, EstimationWarning, OptionError
+from recoverymetrics.errors import DataError, DataWarning, OptionError
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.alpha import alpha_draws
 from recoverymetrics.reliability.feldt import feldt_interval, feldt_ratio, feldt_test, hakstian_whalen
@@ -206,13 +206,6 @@ def test_greatest_lower_bound_of_a_one_factor_matrix_is_its_omega() -> None:
     S = np.outer(loading, loading)
     np.fill_diagonal(S, 1)
     assert greatest_lower_bound(S).estimate == pytest.approx(loading.sum() ** 2 / S.sum(), abs=1e-6)
-
-
-def test_a_matrix_that_is_not_definite_has_no_greatest_lower_bound() -> None:
-    data = responses(p=4).assign(total=lambda d: d.sum(axis=1))
-    with pytest.warns(EstimationWarning, match="not positive definite"):
-        table = rel.guttman_lambdas(data).tidy().set_index("term")["estimate"]
-    assert np.isnan(table["glb"])
 
 
 def test_mean_of_all_split_halves_is_alpha_for_an_even_number_of_items() -> None:
