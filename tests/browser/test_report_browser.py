@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+import matplotlib.pyplot as plt
 import pytest
 
 from recoverymetrics.study import Study, demo_study_path
@@ -34,6 +35,13 @@ def result():
     return Study.from_toml(demo_study_path()).run()
 
 
+@pytest.fixture(scope="module")
+def anchors(result):
+    built = [section.anchor for section in build_sections(result)]
+    plt.close("all")
+    return [*built, "words-in-the-tables"]
+
+
 def look(page, width, profile):
     command = [
         BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -44,12 +52,12 @@ def look(page, width, profile):
     return json.loads(re.search(r'<pre id="facts">(.*?)</pre>', dom, re.S).group(1))
 
 
-@pytest.mark.parametrize("width", [1280, 600])
-def test_report_is_laid_out(result, tmp_path, width):
+@pytest.mark.parametrize("width", [1280, 600, 420])
+def test_report_is_laid_out(result, anchors, tmp_path, width):
     page = result.report(tmp_path / "report.html")
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", PROBE), encoding="utf-8")
     facts = look(page, width, tmp_path / "profile")
-    assert [anchor for anchor, _ in facts["sections"]] == [s.anchor for s in build_sections(result)]
+    assert [anchor for anchor, _ in facts["sections"]] == anchors
     assert all(height > 60 for _, height in facts["sections"])
     assert len(facts["drawings"]) >= 4
     assert all(width > 100 for width in facts["drawings"])
