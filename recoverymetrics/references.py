@@ -250,6 +250,25 @@ _ENTRIES = (
         "Byrne BM, Shavelson RJ, Muthen B (1989). Psychol Bull 105:456-466",
         "10.1037/0033-2909.105.3.456",
     ),
+    Reference("boos1992", "Boos DD (1992). Am Stat 46:327-333", "10.1080/00031305.1992.10475921"),
+    Reference(
+        "liu2017", "Liu Y, Millsap RE, West SG et al (2017). Psychol Methods 22:486-506", "10.1037/met0000075"
+    ),
+    Reference(
+        "widaman2010",
+        "Widaman KF, Ferrer E, Conger RD (2010). Child Dev Perspect 4:10-18",
+        "10.1111/j.1750-8606.2009.00110.x",
+    ),
+    Reference(
+        "nye2019",
+        "Nye CD, Bradburn J, Olenick J et al (2019). Organ Res Methods 22:678-709",
+        "10.1177/1094428118761122",
+    ),
+    Reference(
+        "gunn2020",
+        "Gunn HJ, Grimm KJ, Edwards MC (2020). Struct Equ Modeling 27:503-514",
+        "10.1080/10705511.2019.1689507",
+    ),
     Reference("nyedrasgow2011", "Nye CD, Drasgow F (2011). J Appl Psychol 96:966-980", "10.1037/a0022955"),
     Reference(
         "asparouhovmuthen2014",

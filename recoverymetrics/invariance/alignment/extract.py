@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.standardize import row_values
-from recoverymetrics.cfa.table import Row
 from recoverymetrics.errors import ModelError
 from recoverymetrics.invariance.alignment.kernel import Configural
 from recoverymetrics.typing import FloatArray
+
+if TYPE_CHECKING:
+    from recoverymetrics.invariance.ladder.engine import LadderEngine
 
 
 @dataclass(frozen=True)
@@ -42,61 +45,64 @@ class FactorParameters:
     covariance: FloatArray
 
 
-def factor_parameters(fit: CFAResult) -> tuple[FactorParameters, ...]:
+def factor_parameters(fit: CFAResult, engine: LadderEngine) -> tuple[FactorParameters, ...]:
     """Read loadings and intercepts (thresholds with turned sign) of each factor from a configural model.
+
+    Parameters
+    ----------
+    fit : CFAResult
+        A model without equalities, its factors standardised in every group (or occasion).
+    engine : LadderEngine
+        Knows where the parameters of each group or occasion are.
 
     Raises
     ------
     ModelError
-        Second-order factors; a model that is not configural with standardised factors.
+        Second-order factors.
     """
-    values = row_values(fit.table, fit.layout, fit.theta)
-    book = {row.key: k for k, row in enumerate(fit.table.rows)}
-    latent = set(fit.table.latent)
     found = []
-    for factor in fit.table.latent:
-        items = tuple(
-            dict.fromkeys(r.rhs for r in fit.table.rows if r.op == "=~" and r.lhs == factor and r.group == 0)
-        )
-        if any(item in latent for item in items):
+    for factor in engine.roles.latent:
+        statements = (s for s in engine.parsed.statements if s.op == "=~" and s.lhs == factor)
+        items = tuple(dict.fromkeys(s.rhs for s in statements))
+        if any(item in engine.roles.latent for item in items):
             raise ModelError(f"factor {factor!r} is measured by factors; align the first-order model.")
-        found.append(_one_factor(fit, factor, items, values, book))
+        found.append(_one_factor(fit, engine, factor, items))
     return tuple(found)
 
 
 def _one_factor(
-    fit: CFAResult, factor: str, items: tuple[str, ...], values: FloatArray, book: dict
+    fit: CFAResult, engine: LadderEngine, factor: str, items: tuple[str, ...]
 ) -> FactorParameters:
-    groups = range(len(fit.groups))
-    names, owner = _intercept_rows(fit, items)
-    sign = -1.0 if any(op == "|" for _, op, _ in names) else 1.0
-    loading = [[book[Row(factor, "=~", item, g).key] for item in items] for g in groups]
-    level = [[book[(lhs, op, rhs, g)] for lhs, op, rhs in names] for g in groups]
-    spread = [
-        [values[k] if (k := book.get((item, "~~", item, g))) is not None else 1.0 for item in items]
-        for g in groups
-    ]
+    values = row_values(fit.table, fit.layout, fit.theta)
+    book = {row.key: k for k, row in enumerate(fit.table.rows)}
+    cells = range(len(engine.cells))
+    names, owner = _intercept_rows(engine, items)
+    sign = -1.0 if engine.ordinal else 1.0
+    loading = [[book[engine.locate(factor, "=~", item, c)] for item in items] for c in cells]
+    level = [[book[engine.locate(*name, c)] for name in names] for c in cells]
+    spread = [[values[book[engine.locate(item, "~~", item, c)]] for item in items] for c in cells]
     rows = np.array([*np.ravel(loading), *np.ravel(level)], dtype=np.int64)
     return FactorParameters(
         factor=factor,
         items=items,
-        intercept_names=tuple(
-            f"{lhs}{op}{rhs or '1'}" if op == "|" else f"{lhs}~1" for lhs, op, rhs in names
-        ),
+        intercept_names=tuple(f"{lhs}{op}{rhs}" if op == "|" else f"{lhs}~1" for lhs, op, rhs in names),
         configural=Configural(values[np.array(loading)], sign * values[np.array(level)], owner),
         residual_sds=np.sqrt(np.maximum(np.array(spread, dtype=float), 1e-12)),
         covariance=_row_covariance(fit, rows, len(np.ravel(loading)), sign),
     )
 
 
-def _intercept_rows(fit: CFAResult, items: tuple[str, ...]) -> tuple[list[tuple[str, str, str]], np.ndarray]:
-    """Keys of thresholds, or of intercepts where an item has none, and the item each belongs to."""
+def _intercept_rows(
+    engine: LadderEngine, items: tuple[str, ...]
+) -> tuple[list[tuple[str, str, str]], np.ndarray]:
+    """Thresholds, or intercepts of continuous items, and the item each belongs to."""
+    counts = np.bincount(engine.sample.threshold_item, minlength=len(engine.roles.observed))
     names: list[tuple[str, str, str]] = []
     owner: list[int] = []
     for j, item in enumerate(items):
-        own = [r for r in fit.table.rows if r.group == 0 and r.lhs == item and r.op == "|"]
-        own = own or [r for r in fit.table.rows if r.group == 0 and r.lhs == item and r.op == "~1"]
-        names += [(r.lhs, r.op, r.rhs) for r in own]
+        k = int(counts[engine.roles.observed.index(item)])
+        own = [(item, "|", f"t{i + 1}") for i in range(k)] or [(item, "~1", "")]
+        names += own
         owner += [j] * len(own)
     return names, np.array(owner, dtype=np.int64)
 

@@ -154,7 +154,7 @@ def align_groups(
             theta=True,
             orthogonal=False,
         )
-        factors, sizes = factor_parameters(engine.fit()), engine.sample.n.astype(float)
+        factors, sizes = factor_parameters(engine.fit(), engine), engine.sample.n.astype(float)
     shape = AlignmentLoss() if loss is None else loss
     solved = tuple(
         align_factor(f, shape.resolve(sizes), position, method == "free", n_starts, seed) for f in factors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from recoverymetrics.invariance.ladder.criteria import (
 )
 from recoverymetrics.invariance.ladder.engine import LadderEngine, start_engine
 from recoverymetrics.invariance.ladder.levels import Rung, plan_levels
+from recoverymetrics.invariance.ladder.occasions import OccasionSpec, read_occasions
 from recoverymetrics.invariance.ladder.result import InvarianceResult, LevelResult
 from recoverymetrics.typing import GroupSpec, IntoFrame
 
@@ -44,8 +46,10 @@ def check_invariance(
     orthogonal: bool = False,
     merge_empty: bool = False,
     drop_groups_below: int = 0,
+    occasions: OccasionSpec | None = None,
+    correlated_residuals: bool = True,
 ) -> InvarianceResult:
-    """Test step by step whether a scale measures the same thing in the same way in every group.
+    """Test step by step whether a scale measures the same thing in the same way in every group, or at every round.
 
     Parameters
     ----------
@@ -53,8 +57,8 @@ def check_invariance(
         One row per person.
     model : str
         lavaan measurement syntax; second-order and bifactor models too.
-    group : str or array-like of length n
-        Two groups or more.
+    group : str or array-like of length n, optional
+        Two groups or more; not needed with ``occasions``.
     ordered : bool or sequence of str, default False
         Treat the items as ordered categories and climb the ladder of Wu & Estabrook (2016): configural,
         thresholds, loadings, intercepts, residuals. Otherwise configural, metric, scalar, strict.
@@ -81,6 +85,13 @@ def check_invariance(
         Merge answer categories that some group never used, in all groups.
     drop_groups_below : int, default 0
         Leave out groups with fewer persons.
+    occasions : mapping, optional
+        The same people at several rounds, in wide data: round to the columns of the model's items, as a pattern
+        (``{"before": "{item}_1", "after": "{item}_2"}``), as a list in the model's order, or as a mapping from
+        item to column. The ladder then compares the rounds (and groups, all cells at once, when ``group`` is
+        given). Identification is that of groups; factors covary freely between rounds.
+    correlated_residuals : bool, default True
+        Between rounds, the residual of each item covaries with itself.
 
     Returns
     -------
@@ -91,7 +102,9 @@ def check_invariance(
     DataError
         Fewer than two groups, groups with fewer persons than items, unused categories, unknown columns.
     OptionError
-        Unknown level or criteria.
+        Unknown level or criteria, rounds that do not match the items.
+    ModelError
+        Models that are not identified; regressions in a ladder over rounds.
 
     Examples
     --------
@@ -102,21 +115,36 @@ def check_invariance(
     >>> result = check_invariance(answers, "f =~ item1 + item2 + item3 + item4", group=region)
     >>> result.tidy()["level"].tolist()
     ['configural', 'metric', 'scalar', 'strict']
+
+    The same people twice:
+
+    >>> trait = rng.normal(size=(300, 1))
+    >>> twice = np.hstack([trait + rng.normal(size=(300, 4)) for _ in range(2)])
+    >>> names = [[f"item{i}_{t}" for i in range(1, 5)] for t in (1, 2)]
+    >>> rounds = {"before": names[0], "after": names[1]}
+    >>> columns = dict(zip(sum(names, []), twice.T))
+    >>> check_invariance(columns, "f =~ item1 + item2 + item3 + item4", occasions=rounds).tidy()["df"].tolist()
+    [15.0, 18.0, 21.0, 25.0]
     """
     rule = resolve_criteria(criteria)
     roles = find_roles(parse_model(model))
-    items = None if hasattr(data, "item_data") else list(roles.observed)
-    record = read_items(data, items=items, group=group).select(roles.observed)
+    rounds = None
+    if occasions is not None:
+        rounds = read_occasions(occasions, roles.observed, correlated=correlated_residuals)
+    columns = roles.observed if rounds is None else rounds.every_column
+    items = None if hasattr(data, "item_data") else list(columns)
+    record = read_items(data, items=items, group=group).select(columns)
     ordinal = _is_ordinal(ordered, roles.observed)
     rungs = plan_levels(levels, ordinal=ordinal)
     clusters = read_design(data, record.n, None, cluster)[1]
     everybody = record.group
-    record, notes = check_groups(record, drop_groups_below)
+    record, notes = check_groups(record, drop_groups_below, several=rounds is None)
     if clusters is not None:
-        clusters = clusters[np.isin(np.asarray(everybody), record.groups)]
+        if everybody is not None:
+            clusters = clusters[np.isin(np.asarray(everybody), record.groups)]
         estimator = "MLR" if estimator is None else estimator
     if ordinal:
-        record, merged = check_categories(record, merge=merge_empty)
+        record, merged = check_categories(record, merge=merge_empty, occasions=rounds)
         notes = (*notes, *merged)
     engine = start_engine(
         record,
@@ -127,6 +155,7 @@ def check_invariance(
         theta=parameterization == "theta",
         orthogonal=orthogonal,
         cluster=clusters,
+        occasions=rounds,
     )
     if engine.sample.n_dropped:
         why = "with missing answers" if missing in (None, "listwise") else "without any answer"
@@ -158,8 +187,18 @@ def climb(
     for rung in rungs:
         fit = engine.fit(rung.equal, free)
         before = next((step for step in reversed(steps) if step.testable), None)
-        steps.append(judge_level(rung, fit, before, rule))
+        step = judge_level(rung, fit, before, rule)
+        broken = [s.rung.level.name for s in steps if s.holds is False]
+        if broken and step.testable:
+            step = replace(step, given=tuple(broken), reason=f"{step.reason}; {conditional(broken)}")
+        steps.append(step)
     return tuple(steps)
+
+
+def conditional(broken: Sequence[str]) -> str:
+    """What a step is worth after earlier ones failed, in words."""
+    negative = "does not hold" if len(broken) == 1 else "do not hold"
+    return f"conditional: tested on top of {' and '.join(broken)}, which {negative}"
 
 
 def judge_level(

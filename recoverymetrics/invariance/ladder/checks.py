@@ -8,20 +8,30 @@ import numpy as np
 
 from recoverymetrics.errors import DataError, DataWarning
 from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.invariance.ladder.occasions import Occasions
 
 ADVISED = 100
 """Smaller groups are reported."""
 
 
-def check_groups(record: ItemData, drop_below: int) -> tuple[ItemData, tuple[str, ...]]:
+def check_groups(
+    record: ItemData, drop_below: int, *, several: bool = True
+) -> tuple[ItemData, tuple[str, ...]]:
     """Check the number and the sizes of the groups; leave small ones out only when asked.
+
+    ``several`` demands two groups or more; a ladder over occasions does with one or none.
 
     Raises
     ------
     DataError
         Fewer than two groups, or a group with no more persons than items.
     """
-    if record.group is None or len(record.groups) < 2:
+    if record.group is None or not record.groups:
+        if several:
+            raise DataError("invariance compares groups: two or more are needed, found none; set group=.")
+        _check_size("the data", record.n, record.n_items, "")
+        return record, ()
+    if several and len(record.groups) < 2:
         found = ", ".join(record.groups) or "none"
         raise DataError(f"invariance compares groups: two or more are needed, found {found}; set group=.")
     sizes = {label: int(np.sum(record.group == label)) for label in record.groups}
@@ -32,23 +42,26 @@ def check_groups(record: ItemData, drop_below: int) -> tuple[ItemData, tuple[str
     ]
     if small:
         record = record.take(~np.isin(record.group, list(small)))
-        if len(record.groups) < 2:
+        if len(record.groups) < (2 if several else 1):
             raise DataError(f"only {len(record.groups)} group has {drop_below} persons or more.")
     for label in record.groups:
         n = sizes[label]
-        if n <= record.n_items:
-            raise DataError(
-                f"group {label!r} has {n} persons for {record.n_items} items; no model can be fitted there. Leave "
-                f"it out with drop_groups_below={n + 1}."
-            )
+        _check_size(f"group {label!r}", n, record.n_items, f" Leave it out with drop_groups_below={n + 1}.")
         if n < ADVISED:
             notes.append(f"group {label} has only {n} persons; its estimates are unstable.")
             warnings.warn(notes[-1], DataWarning, stacklevel=3)
     return record, tuple(notes)
 
 
-def check_categories(record: ItemData, *, merge: bool) -> tuple[ItemData, tuple[str, ...]]:
-    """Check that every category of every ordered item was used in every group.
+def _check_size(where: str, n: int, n_items: int, advice: str) -> None:
+    if n <= n_items:
+        raise DataError(f"{where} has {n} persons for {n_items} items; no model can be fitted there.{advice}")
+
+
+def check_categories(
+    record: ItemData, *, merge: bool, occasions: Occasions | None = None
+) -> tuple[ItemData, tuple[str, ...]]:
+    """Check that every category of every ordered item was used in every group, and at every occasion.
 
     Parameters
     ----------
@@ -56,12 +69,17 @@ def check_categories(record: ItemData, *, merge: bool) -> tuple[ItemData, tuple[
         Responses with groups.
     merge : bool
         Merge an unused category with its neighbour in all groups; merged items are named in the notes.
+    occasions : Occasions, optional
+        Rounds, each of which must use the categories too.
 
     Raises
     ------
     DataError
         Unused categories, all of them listed, when ``merge`` is false.
     """
+    if occasions is not None:
+        stacked, notes_of = check_categories(occasions.stack(record), merge=merge)
+        return occasions.unstack(record, stacked), notes_of
     empty = []
     values = record.values.copy()
     notes = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,7 +61,11 @@ def is_ordinal(parameters: FactorParameters) -> bool:
 
 def align_factors(result: InvarianceResult, *, reference: int = 0) -> list[tuple[FactorParameters, Aligned]]:
     """Put the configural parameters of each factor on one metric by FIXED alignment."""
-    sizes = result.engine.sample.n
+    engine, configural = result.engine, result.steps[0].fit
+    if engine.ordinal and not engine.theta:
+        engine = replace(engine, theta=True)
+        configural = engine.fit(())
+    sizes = engine.sizes
     weights = np.sqrt(np.outer(sizes, sizes)) / sizes.mean()
     np.fill_diagonal(weights, 0.0)
     loss = Loss(0.5, 0.01, weights)
@@ -69,7 +74,7 @@ def align_factors(result: InvarianceResult, *, reference: int = 0) -> list[tuple
             parameters,
             align(parameters.configural, loss, reference=reference, free_mean=False, n_starts=6, seed=1),
         )
-        for parameters in factor_parameters(result.steps[0].fit)
+        for parameters in factor_parameters(configural, engine)
     ]
 
 
@@ -95,7 +100,7 @@ def dmacs_table(result: InvarianceResult, *, level: str, reference: str | None) 
     """
     if level != "configural":
         raise OptionError("effect sizes are computed on the configural parameters; use level='configural'.")
-    groups = list(result.engine.sample.groups)
+    groups = list(result.engine.cells)
     if reference is not None and reference not in groups:
         raise OptionError(f"reference={reference!r} is not a group; the groups are {', '.join(groups)}.")
     spread = _item_sds(result)
@@ -115,7 +120,7 @@ def dmacs_table(result: InvarianceResult, *, level: str, reference: str | None) 
 def _weights(result: InvarianceResult, g: int, groups: list[str], reference: str | None) -> FloatArray:
     if reference is not None:
         return (np.array(groups) == reference).astype(float)
-    sizes = result.engine.sample.n.astype(float).copy()
+    sizes = result.engine.sizes.copy()
     sizes[g] = 0.0
     return np.asarray(sizes / sizes.sum(), dtype=float)
 
@@ -145,7 +150,7 @@ def _dmacs(
 def _item_sds(result: InvarianceResult) -> dict[str, float]:
     from recoverymetrics.invariance.ladder.result import pooled_sd
 
-    record = result.record
+    record = result.responses
     group = np.asarray(record.group)
     return dict(zip(record.items, pooled_sd(record.values, group), strict=True))
 
@@ -162,7 +167,7 @@ def impact_table(result: InvarianceResult) -> pd.DataFrame:
     """
     invariant = _invariant_means(result)
     rows = []
-    sizes = result.engine.sample.n
+    sizes = result.engine.sizes
     for parameters, solution in align_factors(result):
         columns = {
             "observed": _observed(result, parameters),
@@ -170,7 +175,7 @@ def impact_table(result: InvarianceResult) -> pd.DataFrame:
             "aligned": _centred(solution.means, solution.sds, sizes),
         }
         ranks = {name: _rank(values) for name, values in columns.items()}
-        for g, label in enumerate(result.engine.sample.groups):
+        for g, label in enumerate(result.engine.cells):
             rows.append(
                 {"factor": parameters.factor, "group": label, "n": int(sizes[g])}
                 | {f"mean_{name}": values[g] for name, values in columns.items()}
@@ -190,28 +195,20 @@ def _centred(means: FloatArray, sds: FloatArray, sizes: FloatArray) -> FloatArra
 
 
 def _observed(result: InvarianceResult, parameters: FactorParameters) -> FloatArray:
-    record = result.record.select(parameters.items)
+    record = result.responses.select(parameters.items)
     blocks = [np.nanmean(values[~np.isnan(values).all(axis=1)], axis=1) for _, values in record.by_group()]
     means = np.array([block.mean() for block in blocks])
     sds = np.array([block.std() for block in blocks])
-    return _centred(means, sds, result.engine.sample.n)
+    return _centred(means, sds, result.engine.sizes)
 
 
 def _invariant_means(result: InvarianceResult) -> dict[str, FloatArray]:
     equal = ("thresholds", "loadings", "intercepts") if result.engine.ordinal else ("loadings", "intercepts")
     have = [s.fit for s in result.steps if set(equal) <= set(s.rung.equal) and "means" not in s.rung.equal]
     fit = have[0] if have and not result.free else result.engine.fit(equal)
-    table = fit.tidy()
-    sizes = result.engine.sample.n
-    groups = list(fit.groups)
     found = {}
-    for factor in fit.table.latent:
-        means = table[(table["op"] == "~1") & (table["lhs"] == factor)].set_index("group")["estimate"]
-        own = (table["op"] == "~~") & (table["lhs"] == factor) & (table["rhs"] == factor)
-        variances = table[own].set_index("group")["estimate"]
-        found[factor] = _centred(
-            means.reindex(groups).fillna(0.0).to_numpy(),
-            np.sqrt(np.maximum(variances.reindex(groups).fillna(1.0).to_numpy(), 1e-12)),
-            sizes,
-        )
+    for factor in result.engine.roles.latent:
+        means = result.engine.values(fit, factor, "~1", "")
+        variances = result.engine.values(fit, factor, "~~", factor)
+        found[factor] = _centred(means, np.sqrt(np.maximum(variances, 1e-12)), result.engine.sizes)
     return found

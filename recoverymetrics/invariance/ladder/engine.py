@@ -13,12 +13,14 @@ from recoverymetrics.cfa.reading import draw_sample
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec, resolve_estimator
+from recoverymetrics.cfa.standardize import row_values
 from recoverymetrics.cfa.syntax import ParsedModel, parse_model
-from recoverymetrics.cfa.table import Roles, find_roles
+from recoverymetrics.cfa.table import Key, ParameterTable, Roles, Row, find_roles
 from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.invariance.ladder.occasions import Occasions, widen
 from recoverymetrics.numerics.threads import single_thread
-from recoverymetrics.typing import IntArray
+from recoverymetrics.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class LadderEngine:
         Theta parameterisation of ordered items.
     orthogonal : bool
         Factors without covariances.
+    occasions : Occasions or None
+        Rounds, when the same people are compared with themselves.
+    cluster : ndarray of int, shape (n,), or None
+        Cluster of each person, as given.
     """
 
     model: str
@@ -50,6 +56,40 @@ class LadderEngine:
     spec: EstimatorSpec
     theta: bool
     orthogonal: bool = False
+    occasions: Occasions | None = None
+    cluster: IntArray | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What is compared: groups, rounds, or rounds within groups."""
+        groups = self.sample.groups
+        return groups if self.occasions is None else self.occasions.cells(groups)
+
+    @property
+    def sizes(self) -> FloatArray:
+        """Persons in each cell."""
+        repeats = 1 if self.occasions is None else len(self.occasions.labels)
+        return np.repeat(self.sample.n, repeats).astype(float)
+
+    @property
+    def compared(self) -> str:
+        """What is compared, in words."""
+        if self.occasions is None:
+            return f"{len(self.sample.groups)} groups"
+        rounds = f"{len(self.occasions.labels)} occasions"
+        return rounds if len(self.sample.groups) < 2 else f"{rounds} in {len(self.sample.groups)} groups"
+
+    def locate(self, lhs: str, op: str, rhs: str, cell: int) -> Key:
+        """Key in the fitted table of a parameter of the model in a cell."""
+        if self.occasions is None:
+            return Row(lhs, op, rhs, cell).key
+        return self.occasions.key(lhs, op, rhs, cell)
+
+    def values(self, fit: CFAResult, lhs: str, op: str, rhs: str) -> FloatArray:
+        """Values of a parameter in all cells."""
+        position = {row.key: k for k, row in enumerate(fit.table.rows)}
+        every = row_values(fit.table, fit.layout, fit.theta)
+        return np.array([every[position[self.locate(lhs, op, rhs, c)]] for c in range(len(self.cells))])
 
     @property
     def ordinal(self) -> bool:
@@ -67,11 +107,19 @@ class LadderEngine:
             theta=self.theta,
             identification="wu_estabrook",
         )
-        counts = np.bincount(self.sample.threshold_item, minlength=len(self.roles.observed))
-        table = build_table(self.parsed, self.roles, self.sample.groups, [int(k) for k in counts], options)
+        table = self.table(options)
         with warnings.catch_warnings(), single_thread():
             warnings.simplefilter("ignore", EstimationWarning)
             return fit_table(table, self.sample, self.spec, model=self.model)
+
+    def table(self, options: ModelOptions) -> ParameterTable:
+        """Parameter table of the model under the options."""
+        p = len(self.roles.observed)
+        counts = np.bincount(self.sample.threshold_item, minlength=p)[:p]
+        table = build_table(self.parsed, self.roles, self.cells, [int(k) for k in counts], options)
+        if self.occasions is None:
+            return table
+        return widen(table, self.roles, self.occasions, self.sample.groups, orthogonal=self.orthogonal)
 
 
 def start_engine(
@@ -84,6 +132,7 @@ def start_engine(
     theta: bool,
     orthogonal: bool,
     cluster: IntArray | None = None,
+    occasions: Occasions | None = None,
 ) -> LadderEngine:
     """Compute the sample statistics for a model; ``cluster`` numbers the cluster of each person."""
     parsed = parse_model(model)
@@ -92,6 +141,6 @@ def start_engine(
         estimator, ordinal=ordinal, missing=missing, information=None, likelihood="normal"
     )
     with single_thread():
-        chosen = record.select(roles.observed)
-        sample = draw_sample(chosen, spec, roles.observed if ordinal else (), None, cluster)
-    return LadderEngine(model, parsed, roles, sample, spec, theta, orthogonal)
+        columns = roles.observed if occasions is None else occasions.every_column
+        sample = draw_sample(record.select(columns), spec, columns if ordinal else (), None, cluster)
+    return LadderEngine(model, parsed, roles, sample, spec, theta, orthogonal, occasions, cluster)

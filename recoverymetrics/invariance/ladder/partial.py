@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
 from recoverymetrics.cfa.modification import extend
 from recoverymetrics.cfa.result import CFAResult
@@ -16,10 +16,14 @@ from recoverymetrics.cfa.table import Row
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.errors import OptionError
 from recoverymetrics.invariance.dif.correction import adjust_p_values
+from recoverymetrics.invariance.dif.spec import check_choice
+from recoverymetrics.invariance.ladder.engine import LadderEngine
 from recoverymetrics.invariance.ladder.result import InvarianceResult, LevelResult
+from recoverymetrics.invariance.ladder.score import effective_scores
 from recoverymetrics.typing import FloatArray
 
-OPERATOR = {"loadings": "=~", "intercepts": "~1", "residuals": "~~", "thresholds": "|"}
+UNTIL = ("criteria", "significance")
+FREEABLE = ("loadings", "intercepts", "residuals", "thresholds")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class PartialInvariance(AbstractResult):
         Whether the level holds now.
     reason : str
         Why freeing ended.
+    tests : pandas.DataFrame
+        All score tests of all steps, one row per step and parameter that was still equal.
     """
 
     level: str
@@ -48,6 +54,7 @@ class PartialInvariance(AbstractResult):
     path: pd.DataFrame = field(repr=False)
     holds: bool
     reason: str
+    tests: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
 
     @property
     def model(self) -> CFAResult:
@@ -82,10 +89,11 @@ def find_partial_invariance(
     *,
     alpha: float = 0.05,
     correction: str = "bonferroni",
+    until: str = "criteria",
     min_invariant: int = 2,
     max_freed: int | None = None,
 ) -> PartialInvariance:
-    """Free parameters one at a time, the one with the largest significant score test first.
+    """Free parameters one at a time, the one with the most significant score test first.
 
     Parameters
     ----------
@@ -97,6 +105,8 @@ def find_partial_invariance(
         Level of the score tests after correction over the parameters that are still equal.
     correction : {"bonferroni", "holm", "bh", "by", "none"}, default "bonferroni"
         Correction of their p values.
+    until : {"criteria", "significance"}, default "criteria"
+        Stop as soon as the ladder's criteria hold against the step before, or free everything that is significant.
     min_invariant : int, default 2
         Items of every factor that keep equal parameters.
     max_freed : int, optional
@@ -108,27 +118,30 @@ def find_partial_invariance(
 
     Notes
     -----
-    Freeing stops as soon as the ladder's criteria hold against the step before, when no score test is
-    significant after correction, or when a factor would keep fewer than ``min_invariant`` invariant items. A
-    parameter is freed in all groups at once.
+    Freeing also stops when no score test is significant after correction, or when a factor would keep fewer than
+    ``min_invariant`` invariant items. A parameter is freed in all groups at once. The model is fitted anew after
+    every release, because one released parameter changes the tests of the others.
     """
     from recoverymetrics.invariance.ladder.check import judge_level
 
+    check_choice("until", until, UNTIL)
     position = _target(result, level)
     step = result.steps[position]
     before = next(s for s in reversed(result.steps[:position]) if s.testable)
     freed: list[str] = []
     rows: list[dict[str, Any]] = []
-    limit = max_freed if max_freed is not None else len(result.record.items) * 4
+    every: list[pd.DataFrame] = []
+    limit = max_freed if max_freed is not None else len(result.engine.roles.observed) * 4
     reason = "the criteria hold"
-    while step.holds is False:
+    while until == "significance" or step.holds is False:
         tests = equality_tests(step, result)
         tests = tests[~tests["parameter"].isin([*freed, *_locked(tests, freed, result, min_invariant)])]
         if tests.empty or len(freed) >= limit:
             reason = "no parameter is left to free" if tests.empty else "the limit on freed parameters"
             break
         tests = tests.assign(p_adjusted=adjust_p_values(tests["p_value"].to_numpy(), correction))
-        worst = tests.sort_values("statistic", ascending=False, kind="stable").iloc[0]
+        every.append(tests.assign(step=len(freed) + 1))
+        worst = tests.sort_values(["p_value", "statistic"], ascending=[True, False], kind="stable").iloc[0]
         if worst["p_adjusted"] > alpha:
             reason = "no further score test is significant"
             break
@@ -145,6 +158,7 @@ def find_partial_invariance(
         path=pd.DataFrame(rows, columns=columns),
         holds=bool(step.holds),
         reason=reason,
+        tests=pd.concat(every, ignore_index=True) if every else pd.DataFrame(columns=columns[:7]),
     )
 
 
@@ -160,13 +174,21 @@ def _after(step: LevelResult) -> dict[str, Any]:
 def _target(result: InvarianceResult, level: str | None) -> int:
     names = [step.rung.level.name for step in result.steps]
     if level is None:
-        failed = [i for i, step in enumerate(result.steps) if step.holds is False and i > 0]
+        kinds = set(FREEABLE)
+        failed = [
+            i
+            for i, step in enumerate(result.steps)
+            if step.holds is False and kinds & set(step.rung.level.adds)
+        ]
         if not failed:
             raise OptionError("every level holds; name a level to look for freer parameters there.")
         return failed[0]
     if level not in names[1:]:
         raise OptionError(f"level={level!r} is not on this ladder; choose from {', '.join(names[1:])}.")
-    return names.index(level)
+    position = names.index(level)
+    if not set(result.steps[position].rung.level.adds) & set(FREEABLE):
+        raise OptionError(f"level {level!r} has no item parameters to free.")
+    return position
 
 
 def equality_tests(step: LevelResult, result: InvarianceResult) -> pd.DataFrame:
@@ -176,31 +198,28 @@ def equality_tests(step: LevelResult, result: InvarianceResult) -> pd.DataFrame:
     -------
     pandas.DataFrame
         parameter (as ``free=`` takes it), item, statistic, df, p_value.
+
+    Notes
+    -----
+    Generalised score tests (see ``ladder.score``) where the estimator has robust standard errors, as WLSMV and MLR
+    have; the model-based ones, as in lavaan's ``lavTestScore``, otherwise.
     """
     fit = step.fit
-    blocks = _blocks(fit, step.rung.level.adds)
+    blocks = _blocks(fit, result.engine, step.rung.level.adds)
     rows = [row for block in blocks.values() for row in block]
     wide, q = extend(fit.table, fit.objective, [replace(row) for row in rows], fit.moments)
     values = row_values(fit.table, fit.layout, fit.theta)
     position = {row.key: k for k, row in enumerate(fit.table.rows)}
-    theta = np.concatenate([fit.theta, [values[position[row.key]] for row in rows]])
-    gradient, information = wide.value_gradient(theta)[1], wide.metric(theta)
-    shared = _shared_moves(fit, [position[row.key] for row in rows], q)
-    gradient, information = shared.T @ gradient, shared.T @ information @ shared
-    inverse = np.linalg.pinv(information[:q, :q], hermitian=True)
-    cross = information[q:, :q]
-    left = information[q:, q:] - cross @ inverse @ cross.T
-    score = -gradient[q:]
+    where = [position[row.key] for row in rows]
+    theta = np.concatenate([fit.theta, values[where]])
+    moves = _shared_moves(fit, where, q)
+    scores = effective_scores(wide, theta, moves, q, fit.sample, fit.spec, fit.moments.means)
     out, start = [], 0
     for (parameter, item), block in blocks.items():
-        part = slice(start, start + len(block))
+        statistic, df, p = scores.test(slice(start, start + len(block)))
         start += len(block)
-        weight = np.linalg.pinv(left[part, part], rcond=1e-8, hermitian=True)
-        statistic = float(fit.sample.total * score[part] @ weight @ score[part])
-        df = int(np.linalg.matrix_rank(left[part, part], tol=1e-8 * np.abs(left).max(), hermitian=True))
-        p = float(chi2.sf(statistic, max(df, 1)))
         out.append({"parameter": parameter, "item": item, "statistic": statistic, "df": df, "p_value": p})
-    return pd.DataFrame(out)
+    return pd.DataFrame(out, columns=["parameter", "item", "statistic", "df", "p_value"])
 
 
 def _shared_moves(fit: CFAResult, rows: list[int], q: int) -> FloatArray:
@@ -213,37 +232,48 @@ def _shared_moves(fit: CFAResult, rows: list[int], q: int) -> FloatArray:
     return moves
 
 
-def _blocks(fit: CFAResult, kinds: tuple[str, ...]) -> dict[tuple[str, str], list[Row]]:
-    """Rows of the groups after the first that a level holds equal, by the parameter that frees them."""
+def _blocks(fit: CFAResult, engine: LadderEngine, kinds: tuple[str, ...]) -> dict[tuple[str, str], list[Row]]:
+    """Rows of the cells after the first that a level holds equal, by the parameter that frees them."""
     blocks: dict[tuple[str, str], list[Row]] = {}
-    latent = set(fit.table.latent)
-    for row in fit.table.rows:
-        for kind in kinds:
-            if row.group == 0 or row.op != OPERATOR.get(kind) or row.origin == "derived":
-                continue
-            if row.op == "~~" and row.lhs != row.rhs:
-                continue
-            item = row.rhs if row.op == "=~" else row.lhs
-            if (row.op != "=~" and item in latent) or _already_free(fit, row):
-                continue
-            name = f"{row.lhs}|" if row.op == "|" else f"{row.lhs}{row.op}{row.rhs}"
-            blocks.setdefault((name, item), []).append(row)
+    position = {row.key: k for k, row in enumerate(fit.table.rows)}
+    shared = np.bincount(fit.table.index[fit.table.index >= 0], minlength=fit.table.n_free) > 1
+    for parameter, item, keys in _candidates(engine, kinds):
+        for cell in range(1, len(engine.cells)):
+            for lhs, op, rhs in keys:
+                k = position.get(engine.locate(lhs, op, rhs, cell))
+                if k is None or fit.table.rows[k].origin == "derived":
+                    continue
+                free = int(fit.table.index[k])
+                if free < 0 or shared[free]:
+                    blocks.setdefault((parameter, item), []).append(fit.table.rows[k])
     return blocks
 
 
-def _already_free(fit: CFAResult, row: Row) -> bool:
-    where = {r.key: k for k, r in enumerate(fit.table.rows)}
-    k = int(fit.table.index[where[row.key]])
-    return k >= 0 and int(np.sum(fit.table.index == k)) == 1
+def _candidates(
+    engine: LadderEngine, kinds: tuple[str, ...]
+) -> Iterator[tuple[str, str, tuple[tuple[str, str, str], ...]]]:
+    """Each item's parameters of some kinds: name for ``free=``, item, keys."""
+    if "loadings" in kinds:
+        for s in engine.parsed.statements:
+            if s.op == "=~":
+                yield f"{s.lhs}=~{s.rhs}", s.rhs, ((s.lhs, "=~", s.rhs),)
+    counts = np.bincount(engine.sample.threshold_item, minlength=len(engine.roles.observed))
+    for j, item in enumerate(engine.roles.observed):
+        if "thresholds" in kinds and counts[j]:
+            yield f"{item}|", item, tuple((item, "|", f"t{k + 1}") for k in range(int(counts[j])))
+        if "intercepts" in kinds:
+            yield f"{item}~1", item, ((item, "~1", ""),)
+        if "residuals" in kinds:
+            yield f"{item}~~{item}", item, ((item, "~~", item),)
 
 
 def _locked(tests: pd.DataFrame, freed: list[str], result: InvarianceResult, min_invariant: int) -> list[str]:
     """Parameters whose freeing would leave a factor with too few invariant items."""
-    fit = result.steps[0].fit
-    freed_items = set(tests.loc[tests["parameter"].isin(freed), "item"]) | {_item_of(name) for name in freed}
+    engine = result.engine
+    freed_items = {_item_of(name) for name in freed}
     locked: set[str] = set()
-    for factor in fit.table.latent:
-        items = {r.rhs for r in fit.table.rows if r.op == "=~" and r.lhs == factor and r.group == 0}
+    for factor in engine.roles.latent:
+        items = {s.rhs for s in engine.parsed.statements if s.op == "=~" and s.lhs == factor}
         if len(items - freed_items) <= min_invariant:
             locked |= set(tests.loc[tests["item"].isin(items - freed_items), "parameter"])
     return sorted(locked)

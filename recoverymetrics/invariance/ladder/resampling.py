@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,10 @@ def permutation_test(
         raise OptionError(
             f"level={level!r} is not a step of this ladder; choose from {', '.join(names[1:])}."
         )
+    if result.engine.occasions is not None or result.engine.cluster is not None:
+        raise OptionError(
+            "permuting group labels needs independent persons in groups; it does not apply to occasions or clusters."
+        )
     step = result.steps[names.index(level)]
     if not step.testable:
         raise OptionError(f"level {level!r} restricts nothing with these numbers of categories.")
@@ -136,11 +141,12 @@ def engine_options(result: InvarianceResult) -> dict[str, Any]:
         "missing": engine.spec.missing,
         "theta": engine.theta,
         "orthogonal": engine.orthogonal,
+        "occasions": engine.occasions,
     }
 
 
 def leave_one_out(result: InvarianceResult) -> pd.DataFrame:
-    """Climb the ladder again without each group in turn.
+    """Climb the ladder again without each group (or occasion) in turn.
 
     Returns
     -------
@@ -152,16 +158,35 @@ def leave_one_out(result: InvarianceResult) -> pd.DataFrame:
 
     rungs = [step.rung for step in result.steps]
     rows = _rows("", result.steps, result.highest)
-    if len(result.record.groups) < 3:
-        raise OptionError("leaving one group out needs three groups or more.")
-    for label in result.record.groups:
-        record = result.record.take(np.asarray(result.record.group) != label)
+    for label, record, options in _smaller(result):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimationWarning)
-            engine = start_engine(record, **engine_options(result))
+            engine = start_engine(record, **options)
             steps = climb(engine, rungs, result.criteria, result.free)
         rows += _rows(label, steps, _highest(steps))
     return pd.DataFrame(rows)
+
+
+def _smaller(result: InvarianceResult) -> Iterator[tuple[str, ItemData, dict[str, Any]]]:
+    """The record without each group in turn, or without each occasion."""
+    options = engine_options(result)
+    rounds, record, cluster = result.engine.occasions, result.record, result.engine.cluster
+    if rounds is not None:
+        if len(rounds.labels) < 3:
+            raise OptionError("leaving one occasion out needs three occasions or more.")
+        for t, label in enumerate(rounds.labels):
+            fewer = rounds.without(t)
+            yield (
+                label,
+                record.select(fewer.every_column),
+                {**options, "occasions": fewer, "cluster": cluster},
+            )
+        return
+    if len(record.groups) < 3:
+        raise OptionError("leaving one group out needs three groups or more.")
+    for label in record.groups:
+        keep = np.asarray(record.group) != label
+        yield label, record.take(keep), {**options, "cluster": None if cluster is None else cluster[keep]}
 
 
 def _highest(steps: Any) -> str:

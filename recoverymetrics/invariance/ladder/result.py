@@ -43,6 +43,8 @@ class LevelResult:
         Why.
     method : str
         Difference test.
+    given : tuple of str
+        Earlier steps that do not hold although this one was tested on top of them.
     """
 
     rung: Rung
@@ -52,6 +54,7 @@ class LevelResult:
     holds: bool | None
     reason: str
     method: str = ""
+    given: tuple[str, ...] = ()
 
     @property
     def testable(self) -> bool:
@@ -85,6 +88,11 @@ class InvarianceResult(AbstractResult):
     record: ItemData = field(repr=False)
     free: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def responses(self) -> ItemData:
+        """Responses by what is compared: the record, or one row per person and occasion."""
+        return self.record if self.engine.occasions is None else self.engine.occasions.stack(self.record)
 
     @property
     def models(self) -> dict[str, CFAResult]:
@@ -127,18 +135,29 @@ class InvarianceResult(AbstractResult):
     @property
     def verdict(self) -> str:
         """The outcome in words, with its reason."""
-        groups = len(self.record.groups)
+        compared = self.engine.compared
         failed = next((step for step in self.steps if step.holds is False), None)
         if not self.highest:
             first = self.steps[0]
-            return f"The model does not fit in the {groups} groups ({first.reason}); nothing can be compared."
+            return f"The model does not fit in the {compared} ({first.reason}); nothing can be compared."
         reached = next(step for step in self.steps if step.rung.level.name == self.highest)
-        text = f"{self.highest.capitalize()} invariance holds across {groups} groups: {reached.rung.level.allows}."
+        text = f"{self.highest.capitalize()} invariance holds across {compared}: {reached.rung.level.allows}."
         if failed is not None:
             text += f" {failed.rung.level.name.capitalize()} invariance does not: {failed.reason}."
+            text += self._conditional(failed)
         if self.untestable:
             text += f" Not testable with these numbers of categories: {', '.join(self.untestable)}."
         return text
+
+    def _conditional(self, failed: LevelResult) -> str:
+        later = [s.rung.level.name for s in self.steps if s.given and s.holds]
+        if not later:
+            return ""
+        return (
+            f" That {' and '.join(later)} cost{'s' if len(later) == 1 else ''} no further fit is conditional on "
+            f"{failed.rung.level.name}, which {'does' if failed.rung.level.name[-1] != 's' else 'do'} not hold: "
+            "it allows no comparison that needs them."
+        )
 
     def tidy(self) -> pd.DataFrame:
         """One row per level: fit, change against the last testable step, and whether it holds."""
@@ -162,8 +181,8 @@ class InvarianceResult(AbstractResult):
         return pd.DataFrame(
             {
                 "n": [int(self.engine.sample.total)],
-                "n_groups": [len(self.engine.sample.groups)],
-                "n_items": [len(self.record.items)],
+                "n_groups": [len(self.engine.cells)],
+                "n_items": [len(self.engine.roles.observed)],
                 "estimator": [self.engine.spec.name],
                 "criteria": [self.criteria.name],
                 "highest_level": [self.highest],
@@ -216,7 +235,7 @@ class InvarianceResult(AbstractResult):
         return plot_invariance(self, kind, **options)
 
     def _title(self) -> str:
-        return f"Measurement invariance across {len(self.engine.sample.groups)} groups"
+        return f"Measurement invariance across {self.engine.compared}"
 
     def _tables(self) -> tuple[Table, ...]:
         shown = [
@@ -233,8 +252,11 @@ class InvarianceResult(AbstractResult):
         ]
         frame = self.tidy()[[*shown, "delta_rmsea", "delta_srmr", "holds"]].copy()
         frame["holds"] = [
-            "not testable" if step.holds is None else "yes" if step.holds else "no" for step in self.steps
-        ]
+            "not testable" if step.holds is None
+            else "no" if not step.holds
+            else "yes, conditionally" if step.given else "yes"
+            for step in self.steps
+        ]  # fmt: skip
         return (Table("Ladder", frame, notes=(self.verdict, *self.notes)),)
 
 

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from recoverymetrics import DataError, DataWarning, OptionError
+from recoverymetrics.cfa import compare_models
 from recoverymetrics.invariance import InvarianceCriteria, check_invariance
 from recoverymetrics.invariance.ladder.levels import plan_levels
+from recoverymetrics.invariance.ladder.partial import equality_tests
 
 MODEL = "hope =~ x1 + x2 + x3 + x4 + x5 + x6"
 
@@ -227,3 +229,55 @@ def test_countries_within_regions_widen_the_tests():
         MODEL, group="region", cluster="country", levels=["metric"], drop_groups_below=100,
     )  # fmt: skip
     assert left.glance()["n"].item() == 1200
+
+
+def test_later_steps_are_conditional_on_the_broken_one(shifted):
+    result = check_invariance(shifted, MODEL, group="region")
+    strict = result.tidy().set_index("level").loc["strict"]
+    assert strict["holds"]
+    assert strict["reason"].endswith("conditional: tested on top of scalar, which does not hold")
+    assert "strict costs no further fit is conditional on scalar, which does not hold" in result.verdict
+    assert "yes, conditionally" in result.summary()
+    whole = check_invariance(factor_data(2, [300, 300]), MODEL, group="region")
+    assert "conditional" not in whole.verdict + whole.summary()
+
+
+def test_score_tests_match_scaled_difference_tests():
+    data = factor_data(6, [500, 400, 450], shift={(1, 1): 0.5}, cuts=[-1.2, 0.6, 1.2])
+    result = check_invariance(data, MODEL, group="region", ordered=True)
+    step = result.steps[3]
+    tests = equality_tests(step, result).set_index("parameter")
+    for name in ("x2~1", "x4~1"):
+        freed = result.engine.fit(step.rung.equal, (name,))
+        change = compare_models(freed, step.fit).iloc[1]
+        assert tests.loc[name, "df"] == change["delta_df"]
+        assert tests.loc[name, "statistic"] == pytest.approx(change["delta_chi2"], rel=0.12)
+
+
+def test_partial_ordinal_invariance_frees_the_planted_items_only():
+    planted = {(1, 1): 0.5, (2, 4): -0.5}
+    for seed in (40, 41, 42):
+        data = factor_data(seed, [500, 500, 500], means=[0, 0.4, -0.3], shift=planted, cuts=[-1.0, 0.0, 1.2])
+        result = check_invariance(data, MODEL, group="region", ordered=True, criteria="likelihood_ratio")
+        partial = result.partial("intercepts", until="significance")
+        assert set(partial.freed) == {"x2~1", "x5~1"}
+        assert partial.reason == "no further score test is significant"
+        first = partial.tests[partial.tests["step"] == 1]
+        assert len(first) == 6
+        assert (first["p_adjusted"] >= first["p_value"]).all()
+    with pytest.raises(OptionError, match="until='holds'"):
+        result.partial("intercepts", until="holds")
+    means = check_invariance(data, MODEL, group="region", levels=["scalar", "means"])
+    with pytest.raises(OptionError, match="no item parameters"):
+        means.partial("means")
+
+
+@pytest.mark.slow
+def test_score_tests_keep_their_size_under_diagonal_weights():
+    p_values = []
+    for seed in range(30):
+        data = factor_data(500 + seed, [300, 300, 300], means=[0, 0.5, -0.4], cuts=[-0.9, 0.4, 1.4])
+        result = check_invariance(data, MODEL, group="region", ordered=True, levels=["intercepts"])
+        p_values += equality_tests(result.steps[1], result)["p_value"].tolist()
+    rejected = float(np.mean(np.array(p_values) < 0.05))
+    assert 0.01 < rejected < 0.10
