@@ -44,8 +44,11 @@ class LocationScaleFits:
 
 
 @dataclass(frozen=True)
-class _Problem:
-    """``x`` (B, C, P), ``z`` (C, G - 1), counts up and both (B, C, K - 1), inner (B, G, K - 2), valid (B, K - 1)."""
+class LocationScaleProblem:
+    """Counts and predictors of a batch.
+
+    ``x`` (B, C, P), ``z`` (C, G - 1), counts up and both (B, C, K - 1), inner (B, G, K - 2), valid (B, K - 1).
+    """
 
     x: FloatArray
     z: FloatArray
@@ -56,7 +59,9 @@ class _Problem:
 
 
 @dataclass(frozen=True)
-class _State:
+class LocationScaleState:
+    """Log-likelihood (B,), its gradient (B, K - 1 + P + G - 1) and information at some parameters."""
+
     loglik: FloatArray
     gradient: FloatArray
     information: FloatArray
@@ -89,7 +94,7 @@ def fit_location_scale(
     -------
     LocationScaleFits
     """
-    problem = _problem(design, group, counts)
+    problem = location_scale_problem(design, group, counts)
     k, p = problem.valid.shape[1], problem.x.shape[2]
     filler = -60.0 - np.arange(k)
     alpha = np.where(problem.valid, np.nan_to_num(start.thresholds), filler)
@@ -103,7 +108,8 @@ def fit_location_scale(
     )
 
 
-def _problem(design: FloatArray, group: IntArray, counts: FloatArray) -> _Problem:
+def location_scale_problem(design: FloatArray, group: IntArray, counts: FloatArray) -> LocationScaleProblem:
+    """Sort counts into what the likelihood needs; observed categories come first."""
     totals = counts.sum(axis=1)
     order = np.argsort(totals == 0, axis=1, kind="stable")
     counts = np.take_along_axis(counts, order[:, None, :], axis=2)
@@ -111,7 +117,7 @@ def _problem(design: FloatArray, group: IntArray, counts: FloatArray) -> _Proble
     g = int(group.max()) + 1
     by_group = np.stack([counts[:, group == h].sum(axis=1) for h in range(g)], axis=1)
     up = counts[:, :, 1:]
-    return _Problem(
+    return LocationScaleProblem(
         x=np.broadcast_to(design, (counts.shape[0], *design.shape[-2:])),
         z=(group[:, None] == np.arange(1, g)).astype(float),
         up=up,
@@ -122,9 +128,9 @@ def _problem(design: FloatArray, group: IntArray, counts: FloatArray) -> _Proble
 
 
 def _score(
-    problem: _Problem, theta: FloatArray, k: int, p: int, max_iter: int
-) -> tuple[FloatArray, _State, BoolArray]:
-    state = _evaluate(problem, theta, k, p)
+    problem: LocationScaleProblem, theta: FloatArray, k: int, p: int, max_iter: int
+) -> tuple[FloatArray, LocationScaleState, BoolArray]:
+    state = evaluate_location_scale(problem, theta, k, p)
     done = np.zeros(theta.shape[0], dtype=bool)
     for _ in range(max_iter):
         solved = np.linalg.solve(state.information, state.gradient[:, :, None])
@@ -137,22 +143,30 @@ def _score(
 
 
 def _halved(
-    problem: _Problem, theta: FloatArray, state: _State, step: FloatArray, k: int, p: int
-) -> tuple[FloatArray, _State]:
+    problem: LocationScaleProblem,
+    theta: FloatArray,
+    state: LocationScaleState,
+    step: FloatArray,
+    k: int,
+    p: int,
+) -> tuple[FloatArray, LocationScaleState]:
     size = np.ones(theta.shape[0])
     for _ in range(20):
         trial = theta + size[:, None] * step
         ordered = np.asarray((np.diff(trial[:, :k], axis=1) < 0).all(axis=1))
-        new = _evaluate(problem, np.where(ordered[:, None], trial, theta), k, p)
+        new = evaluate_location_scale(problem, np.where(ordered[:, None], trial, theta), k, p)
         worse = ~ordered | (new.loglik < state.loglik - 1e-9 * np.abs(state.loglik))
         if not worse.any():
             return trial, new
         size = np.where(worse, 0.5 * size, size)
     kept = np.where(worse[:, None], theta, theta + size[:, None] * step)
-    return kept, _evaluate(problem, kept, k, p)
+    return kept, evaluate_location_scale(problem, kept, k, p)
 
 
-def _evaluate(problem: _Problem, theta: FloatArray, k: int, p: int) -> _State:
+def evaluate_location_scale(
+    problem: LocationScaleProblem, theta: FloatArray, k: int, p: int
+) -> LocationScaleState:
+    """Log-likelihood, gradient and expected-form information at ``theta``: thresholds, coefficients, log spreads."""
     alpha, beta, tau = theta[:, :k], theta[:, k : k + p], theta[:, k + p :]
     x, z = problem.x, problem.z
     spread = np.exp(tau @ z.T)[:, :, None]
@@ -166,7 +180,7 @@ def _evaluate(problem: _Problem, theta: FloatArray, k: int, p: int) -> _State:
         [moved.sum(axis=1), (moved.sum(axis=2)[:, None, :] @ x)[:, 0, :], turned @ z], axis=1
     )
     information = _cell_information(x, z, weight, spread, eta, k, p)
-    return _add_gaps(problem, alpha, tau, _State(loglik, gradient, information), k, p)
+    return _add_gaps(problem, alpha, tau, LocationScaleState(loglik, gradient, information), k, p)
 
 
 def _cell_information(
@@ -190,7 +204,14 @@ def _cell_information(
     return full
 
 
-def _add_gaps(problem: _Problem, alpha: FloatArray, tau: FloatArray, state: _State, k: int, p: int) -> _State:
+def _add_gaps(
+    problem: LocationScaleProblem,
+    alpha: FloatArray,
+    tau: FloatArray,
+    state: LocationScaleState,
+    k: int,
+    p: int,
+) -> LocationScaleState:
     """Add the part of the log-likelihood that lies in the threshold gaps of each group."""
     loglik, gradient, information = state.loglik, state.gradient, state.information
     for g in range(problem.inner.shape[1]):
@@ -210,4 +231,4 @@ def _add_gaps(problem: _Problem, alpha: FloatArray, tau: FloatArray, state: _Sta
     diagonal = np.einsum("bii->bi", information)
     diagonal += RIDGE * diagonal.max(axis=1, keepdims=True)
     diagonal[diagonal <= 0] = 1.0
-    return _State(loglik, gradient, information)
+    return LocationScaleState(loglik, gradient, information)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -13,6 +14,8 @@ from recoverymetrics.invariance.dif.categories import merge_sparse_categories
 from recoverymetrics.invariance.dif.classical import sweep_mantel_haenszel, sweep_sibtest
 from recoverymetrics.invariance.dif.data import DIFData, read_dif_data
 from recoverymetrics.invariance.dif.irt import sweep_irt, theta_scores
+from recoverymetrics.invariance.dif.lasso import sweep_lasso
+from recoverymetrics.invariance.dif.linked import calibrate_groups, sweep_linked
 from recoverymetrics.invariance.dif.logistic import sweep_ordinal_logistic
 from recoverymetrics.invariance.dif.matching import sum_scores
 from recoverymetrics.invariance.dif.mimic import sweep_mimic
@@ -23,16 +26,33 @@ from recoverymetrics.invariance.dif.spec import (
     FlagRule,
     IRTLikelihoodRatio,
     IRTWald,
+    Lasso,
+    Lord,
     MantelHaenszel,
     Mimic,
+    Ncdif,
     OrdinalLogistic,
+    RajuArea,
     Sibtest,
     check_choice,
 )
 from recoverymetrics.invariance.dif.sweep import Sweep
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntoFrame
 
-Method = OrdinalLogistic | MantelHaenszel | Sibtest | IRTLikelihoodRatio | IRTWald | Mimic
+Method = (
+    OrdinalLogistic
+    | MantelHaenszel
+    | Sibtest
+    | IRTLikelihoodRatio
+    | IRTWald
+    | Mimic
+    | Lord
+    | RajuArea
+    | Ncdif
+    | Lasso
+)
+Modelled = IRTLikelihoodRatio | IRTWald | Lord | RajuArea | Ncdif | Lasso
+"""Methods with an item response model."""
 METHODS: dict[str, type] = {
     "ordinal_logistic": OrdinalLogistic,
     "mantel_haenszel": MantelHaenszel,
@@ -40,6 +60,10 @@ METHODS: dict[str, type] = {
     "irt_lr": IRTLikelihoodRatio,
     "wald": IRTWald,
     "mimic": Mimic,
+    "lord": Lord,
+    "raju": RajuArea,
+    "ncdif": Ncdif,
+    "lasso": Lasso,
 }
 DEFAULT_MINIMUM = {
     "difference": 0.12,
@@ -131,17 +155,19 @@ def detect_dif(
         scales=scales,
         drop_groups_below=drop_groups_below,
     )
-    if isinstance(spec, OrdinalLogistic | IRTLikelihoodRatio | IRTWald):
+    if isinstance(spec, OrdinalLogistic | Modelled):
         record = merge_sparse_categories(record, spec.min_cell)
     if not isinstance(spec, OrdinalLogistic) and rule.effect != "difference":
         raise OptionError(f"effect={rule.effect!r} belongs to ordinal logistic regression; use 'difference'.")
     minimum = DEFAULT_MINIMUM[rule.effect] if rule.minimum is None else rule.minimum
 
-    def run(anchors: BoolArray) -> Judgement:
-        sweep = run_sweep(record, anchors, spec, rule, reference is not None)
-        return judge(sweep, rule, minimum, correction)
+    sweep = sweeper(record, spec, rule, to_reference=reference is not None)
 
-    purified = _purified(run, record, purify, min_anchors, max_rounds)
+    def run(anchors: BoolArray) -> Judgement:
+        return judge(sweep(anchors), rule, minimum, correction)
+
+    wanted = purify and not isinstance(spec, Lasso)
+    purified = _purified(run, record, wanted, min_anchors, max_rounds)
     return DIFResult(
         method=_method_name(spec),
         spec=spec,
@@ -171,18 +197,26 @@ def _method_name(spec: Any) -> str:
     return next(name for name, kind in METHODS.items() if isinstance(spec, kind))
 
 
-def run_sweep(data: DIFData, anchors: BoolArray, spec: Method, rule: FlagRule, to_reference: bool) -> Sweep:
-    """Run one pass of a method over all items, matched on the anchors."""
-    if isinstance(spec, MantelHaenszel):
-        return sweep_mantel_haenszel(data, anchors, spec, to_reference=to_reference)
-    if isinstance(spec, Sibtest):
-        return sweep_sibtest(data, anchors, spec, to_reference=to_reference)
-    if isinstance(spec, Mimic):
-        return sweep_mimic(data, anchors, spec, to_reference=to_reference)
-    if isinstance(spec, IRTLikelihoodRatio | IRTWald):
-        return sweep_irt(data, anchors, spec, to_reference=to_reference)
-    matching = _matching(data, anchors, spec)
-    return sweep_ordinal_logistic(data, matching, spec, rule, to_reference=to_reference)
+def sweeper(
+    data: DIFData, spec: Method, rule: FlagRule, *, to_reference: bool
+) -> Callable[[BoolArray], Sweep]:
+    """One pass of a method over all items, as a function of the anchors; what needs no anchors is done here."""
+    if isinstance(spec, Lord | RajuArea | Ncdif) or (isinstance(spec, IRTWald) and spec.scheme == "two_step"):
+        calibrations = calibrate_groups(data, spec)
+        return lambda anchors: sweep_linked(data, calibrations, anchors, spec, to_reference=to_reference)
+    if isinstance(spec, OrdinalLogistic):
+        return lambda anchors: sweep_ordinal_logistic(
+            data, _matching(data, anchors, spec), spec, rule, to_reference=to_reference
+        )
+    run: Any = {
+        MantelHaenszel: sweep_mantel_haenszel,
+        Sibtest: sweep_sibtest,
+        Mimic: sweep_mimic,
+        Lasso: sweep_lasso,
+        IRTLikelihoodRatio: sweep_irt,
+        IRTWald: sweep_irt,
+    }[type(spec)]
+    return partial(run, data, spec=spec, to_reference=to_reference)
 
 
 def _matching(data: DIFData, anchors: BoolArray, spec: Method) -> FloatArray:
@@ -190,7 +224,7 @@ def _matching(data: DIFData, anchors: BoolArray, spec: Method) -> FloatArray:
         return sum_scores(data, anchors, include=spec.include_item)
     if isinstance(spec, Sibtest):
         return sum_scores(data, anchors, include=False)
-    if isinstance(spec, IRTLikelihoodRatio | IRTWald | Mimic):
+    if isinstance(spec, Modelled | Mimic):
         return sum_scores(data, anchors, include=True)
     if isinstance(spec.matching, np.ndarray):
         return _own_matching(spec.matching, data)

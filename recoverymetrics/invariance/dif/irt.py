@@ -17,6 +17,10 @@ from recoverymetrics.invariance.dif.sweep import Sweep
 from recoverymetrics.irt import IRTResult, fit_irt
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
+CONTRASTS = (
+    "statistic", "df", "p_value", "slope_difference", "signed_difference", "unsigned_difference", "essd", "n",
+)  # fmt: skip
+"""What an item response model says about an item in a group."""
 NODES = 61
 """Nodes over the group's own latent distribution for differences in expected score."""
 
@@ -57,10 +61,7 @@ def sweep_irt(
     check_cells(data)
     p, g = len(data.items), len(data.groups)
     columns = {name: np.full(p, np.nan) for name in ("statistic", "df", "lr_statistic", "lr_df")}
-    names = (
-        "statistic", "df", "p_value", "slope_difference", "signed_difference", "unsigned_difference", "essd", "n",
-    )  # fmt: skip
-    contrasts = {name: np.full((p, g), np.nan) for name in names}
+    contrasts = {name: np.full((p, g), np.nan) for name in CONTRASTS}
     converged = np.ones(p, dtype=bool)
     for scale in range(len(data.scale_names)):
         members = np.flatnonzero(data.scale_of == scale).tolist()
@@ -118,8 +119,8 @@ def _sweep_scale(
             parameters = read_item(free, item)
             columns["statistic"][j], columns["df"][j] = columns["lr_statistic"][j], columns["lr_df"][j]
             if spec_is_wald(spec):
-                columns["statistic"][j], columns["df"][j] = wald_test(parameters, _all_contrasts(parameters))
-            _fill_contrasts(contrasts, data, j, free, parameters, to_reference)
+                columns["statistic"][j], columns["df"][j] = wald_test(parameters, all_contrasts(parameters))
+            fill_contrasts(contrasts, data, j, latent_moments(free), parameters, to_reference)
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ def read_item(fit: IRTResult, item: str) -> GroupItem:
     return GroupItem(values, np.asarray(fit.covariance[np.ix_(slots, slots)], dtype=float))
 
 
-def _all_contrasts(item: GroupItem) -> FloatArray:
+def all_contrasts(item: GroupItem) -> FloatArray:
+    """Contrasts of every later group with the first in every parameter."""
     g, q = item.values.shape
     rows = np.hstack([-np.ones((g - 1, 1)), np.eye(g - 1)])
     return np.asarray(np.kron(rows, np.eye(q)), dtype=float)
@@ -165,31 +167,33 @@ def wald_test(item: GroupItem, contrast: FloatArray) -> tuple[float, float]:
     return float(difference @ np.linalg.solve(spread, difference)), float(contrast.shape[0])
 
 
-def _fill_contrasts(
+def latent_moments(fit: IRTResult) -> FloatArray:
+    """Means and variances of the groups, (2, G)."""
+    return np.asarray(fit.groups[["mean", "variance"]].to_numpy(dtype=float).T, dtype=float)
+
+
+def fill_contrasts(
     contrasts: dict[str, FloatArray],
     data: DIFData,
     j: int,
-    fit: IRTResult,
+    moments: FloatArray,
     item: GroupItem,
     to_reference: bool,
 ) -> None:
+    """Each group's parameters of item ``j`` against the others': Wald tests and differences in expected score."""
     g, q = item.values.shape
     sizes = np.array([np.sum(data.answered[data.group == k, j]) for k in range(g)], dtype=float)
     spread = float(np.nanstd(data.scores[:, j]))
-    moments = fit.groups
     contrasts["n"][j] = sizes
     for k in range(1 if to_reference else 0, g):
-        weights = _comparison(sizes, k, to_reference)
+        weights = comparison_weights(sizes, k, to_reference)
         row = -weights
         row[k] += 1.0
         contrast: FloatArray = np.asarray(np.kron(row[None, :], np.eye(q)), dtype=float)
         statistic, df = wald_test(item, contrast)
         difference = contrast @ item.values.ravel()
         signed, unsigned, essd = score_differences(
-            item.values[k],
-            weights @ item.values,
-            float(moments["mean"].iloc[k]),
-            float(moments["variance"].iloc[k]),
+            item.values[k], weights @ item.values, float(moments[0, k]), float(moments[1, k])
         )
         contrasts["statistic"][j, k], contrasts["df"][j, k] = statistic, df
         contrasts["p_value"][j, k] = chi2.sf(statistic, df) if np.isfinite(statistic) else np.nan
@@ -199,7 +203,8 @@ def _fill_contrasts(
         contrasts["essd"][j, k] = essd
 
 
-def _comparison(sizes: FloatArray, k: int, to_reference: bool) -> FloatArray:
+def comparison_weights(sizes: FloatArray, k: int, to_reference: bool) -> FloatArray:
+    """Weights of the groups that group ``k`` is compared with, summing to one."""
     weights = np.zeros(sizes.size)
     if to_reference:
         weights[0] = 1.0

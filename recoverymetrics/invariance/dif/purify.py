@@ -63,7 +63,8 @@ def judge(sweep: Sweep, rule: FlagRule, minimum: float, correction: str) -> Judg
     """Apply the rule to a sweep: significant after correction, and at least as large as the minimum."""
     adjusted = adjust_p_values(sweep.p_value, correction)
     with np.errstate(invalid="ignore"):
-        flagged = (adjusted <= rule.alpha) & (np.abs(sweep.effect) >= minimum)
+        found = adjusted <= rule.alpha if sweep.chosen is None else sweep.chosen
+        flagged = found & (np.abs(sweep.effect) >= minimum)
     return Judgement(sweep, adjusted, flagged)
 
 

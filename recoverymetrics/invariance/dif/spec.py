@@ -12,6 +12,7 @@ from recoverymetrics.typing import FloatArray
 
 MatchingName = Literal["theta", "total", "rest"]
 Correction = Literal["bh", "by", "holm", "bonferroni", "none"]
+Linking = Literal["stocking_lord", "mean_sigma", "concurrent"]
 EffectName = Literal["difference", "mcfadden", "nagelkerke", "cox_snell", "beta_change"]
 
 
@@ -167,8 +168,49 @@ class IRTLikelihoodRatio:
 
 @dataclass(frozen=True)
 class IRTWald:
-    """Wald sweep over items with a multiple-group item response model; options as `IRTLikelihoodRatio`."""
+    """Wald sweep over items with a multiple-group item response model.
 
+    Attributes
+    ----------
+    model, quadrature, min_cell
+        As in `IRTLikelihoodRatio`.
+    tolerance : float, default 1e-6
+        Each fit stops when its log-likelihood can gain no more than this.
+    scheme : "one_item" or "two_step", default "one_item"
+        ``"one_item"`` frees one item at a time, the anchors equal. ``"two_step"`` takes the groups' means and
+        variances from the model with equal anchors as known, frees every item at once and needs no fit per item
+        (Langer 2008; Woods, Cai & Wang 2013); much faster, somewhat too ready to find DIF in small groups.
+    """
+
+    model: Literal["graded", "2pl"] = "graded"
+    quadrature: int = 61
+    tolerance: float = 1e-6
+    min_cell: int = 0
+    scheme: Literal["one_item", "two_step"] = "one_item"
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, ("graded", "2pl"))
+        check_choice("scheme", self.scheme, ("one_item", "two_step"))
+
+
+@dataclass(frozen=True)
+class Lord:
+    """Lord's chi-square of item parameters calibrated in each group apart, linked by the anchors.
+
+    Two groups or more (Kim, Cohen & Park 1995).
+
+    Attributes
+    ----------
+    linking : "stocking_lord", "mean_sigma" or "concurrent", default "stocking_lord"
+        How the anchors bring the groups to one metric: equal test characteristic curves, equal mean and spread of
+        thresholds (difR), or the groups' means and variances from a model in which the anchors are equal.
+    model, quadrature, min_cell
+        As in `IRTLikelihoodRatio`.
+    tolerance : float, default 1e-6
+        Each fit stops when its log-likelihood can gain no more than this.
+    """
+
+    linking: Linking = "stocking_lord"
     model: Literal["graded", "2pl"] = "graded"
     quadrature: int = 61
     tolerance: float = 1e-6
@@ -176,6 +218,117 @@ class IRTWald:
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, ("graded", "2pl"))
+        check_choice("linking", self.linking, get_args(Linking))
+
+
+@dataclass(frozen=True)
+class RajuArea:
+    """Area between the expected-score curves of a group and of the others (Raju 1988, 1990).
+
+    Attributes
+    ----------
+    area : "unsigned" or "signed", default "unsigned"
+        Which area is tested; both are reported. The signed area is blind where curves cross.
+    n_draws : int, default 500
+        Replications of the parameters without DIF from which the unsigned area's p value comes.
+    seed : int, default 0
+        Seed of the replications.
+    linking, model, quadrature, tolerance, min_cell
+        As in `Lord`.
+    """
+
+    area: Literal["unsigned", "signed"] = "unsigned"
+    n_draws: int = 500
+    seed: int = 0
+    linking: Linking = "stocking_lord"
+    model: Literal["graded", "2pl"] = "graded"
+    quadrature: int = 61
+    tolerance: float = 1e-6
+    min_cell: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("area", self.area, ("unsigned", "signed"))
+        check_choice("model", self.model, ("graded", "2pl"))
+        check_choice("linking", self.linking, get_args(Linking))
+        check_draws(self.n_draws)
+
+
+@dataclass(frozen=True)
+class Ncdif:
+    """Non-compensatory DIF: mean squared difference in expected score over the focal group (Raju et al. 1995).
+
+    Attributes
+    ----------
+    alpha : float, default 0.05
+        Level of the reported cut-off, the ``1 - alpha`` quantile of the replications.
+    n_draws : int, default 1000
+        Replications of the item parameters without DIF (Oshima, Raju & Nanda 2006).
+    seed : int, default 0
+        Seed of the replications.
+    linking, model, quadrature, tolerance, min_cell
+        As in `Lord`.
+    """
+
+    alpha: float = 0.05
+    n_draws: int = 1000
+    seed: int = 0
+    linking: Linking = "stocking_lord"
+    model: Literal["graded", "2pl"] = "graded"
+    quadrature: int = 61
+    tolerance: float = 1e-6
+    min_cell: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, ("graded", "2pl"))
+        check_choice("linking", self.linking, get_args(Linking))
+        check_draws(self.n_draws)
+        if not 0 < self.alpha < 1:
+            raise OptionError(f"alpha={self.alpha!r} is not a level; give a number between 0 and 1.")
+
+
+def check_draws(n: int) -> None:
+    """Refuse numbers of replications that cannot give a cut-off."""
+    if n < 100:
+        raise OptionError(f"n_draws={n!r} is too few for a cut-off; take 100 or more.")
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """Regularised DIF: group effects on every item at once, shrunk to zero where the data do not need them.
+
+    A graded model with equal items, in which every item has a shift and a change of discrimination in every
+    group, penalised together (group lasso; Magis, Tuerlinckx & De Boeck 2015; Tutz & Schauberger 2015; Belzak &
+    Bauer 2020). The path of the penalty proposes sets of (item, group) effects; each set is estimated again without
+    penalty, and the information criterion chooses among them. There are no p values and no purification.
+
+    Attributes
+    ----------
+    criterion : "bic", "ebic" or "aic", default "bic"
+        What chooses the set. ``"ebic"`` adds ``2 log`` of the number of possible sets (Chen & Chen 2008).
+    penalty : "region" or "item", default "region"
+        One group of coefficients per item and region, or one per item over all regions.
+    nonuniform : bool, default True
+        Discriminations may differ too.
+    n_lambda : int, default 30
+        Penalties on the path.
+    quadrature : int, default 31
+        Nodes of the latent distribution.
+    min_cell : int, default 0
+        As in `IRTLikelihoodRatio`; unused categories need no merging here.
+    """
+
+    criterion: Literal["bic", "ebic", "aic"] = "bic"
+    penalty: Literal["region", "item"] = "region"
+    nonuniform: bool = True
+    n_lambda: int = 30
+    quadrature: int = 31
+    min_cell: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("criterion", self.criterion, ("bic", "ebic", "aic"))
+        check_choice("penalty", self.penalty, ("region", "item"))
+        if self.n_lambda < 2:
+            raise OptionError(f"n_lambda={self.n_lambda!r} is no path; take 2 or more.")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class Sweep:
         Persons who count for the item.
     converged : ndarray of bool, shape (p,)
         Whether every model of the item converged.
+    chosen : ndarray of bool, shape (p,), or None
+        Items that a method without p values picked; takes the place of significance in the rule.
     columns : dict of str to ndarray of shape (p,)
         What else the method reports about an item.
     contrasts : dict of str to ndarray of shape (p, G)
@@ -33,5 +35,6 @@ class Sweep:
     effect: FloatArray
     n: FloatArray
     converged: BoolArray
+    chosen: BoolArray | None = None
     columns: dict[str, FloatArray] = field(default_factory=dict)
     contrasts: dict[str, FloatArray] = field(default_factory=dict)

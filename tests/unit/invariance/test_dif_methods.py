@@ -26,7 +26,8 @@ def planted():
 
 @pytest.mark.parametrize(
     "method",
-    ["mantel_haenszel", "sibtest", "irt_lr", "wald", "mimic", "ordinal_logistic", OrdinalLogistic(matching="theta"),
+    ["mantel_haenszel", "sibtest", "irt_lr", "wald", "mimic", "lord", "raju", "ncdif", "lasso", "ordinal_logistic",
+     OrdinalLogistic(matching="theta"),
      MantelHaenszel(association="general"), MantelHaenszel(n_strata=8), Sibtest(crossing=True)],
     ids=str,
 )  # fmt: skip
