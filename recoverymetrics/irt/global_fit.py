@@ -1,12 +1,8 @@
-"""Limited-information fit of the whole model: M2, M2* and C2 with RMSEA2, SRMSR, CFI and TLI.
-
-Maydeu-Olivares & Joe (2006) take all univariate and bivariate category margins, Cai & Hansen (2013) the means and
-cross-products of item scores (M2*), Cai & Monroe (2014) univariate category margins with cross-products (C2).
-"""
+"""Limited-information fit of the whole model: M2, M2* and C2 with RMSEA2, SRMSR, CFI and TLI."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -22,181 +18,31 @@ from recoverymetrics.irt.likelihood import (
     batch_parameters,
     batch_table,
     group_table,
+    item_blocks,
+    log_tables,
     log_weights,
     stack_tables,
 )
+from recoverymetrics.irt.moments import (
+    Features,
+    make_features,
+    moment_derivatives,
+    moments,
+    observed_moments,
+    score_covariance,
+)
+from recoverymetrics.irt.moments_reduced import (
+    Blocks,
+    reduced_covariance,
+    reduced_derivatives,
+    reduced_moments,
+)
+from recoverymetrics.numerics.quadrature import normal_log_weights, quasi_random_nodes
 from recoverymetrics.typing import FloatArray, IntArray
 
 KINDS = ("m2", "m2*", "c2")
-
-
-@dataclass(frozen=True)
-class Features:
-    """Functions of one group's responses whose expectations are compared.
-
-    Attributes
-    ----------
-    univariate : ndarray, shape (U, C)
-        Values of first-order functions on the one-hot columns.
-    bivariate : ndarray, shape (F, C)
-        Values of the functions whose products over pairs of items are taken.
-    owner_u, owner_f : ndarray of int
-        Item of each function.
-    pairs : ndarray of int, shape (M, 2)
-        Pairs of bivariate functions of different items.
-    """
-
-    univariate: FloatArray
-    bivariate: FloatArray
-    owner_u: IntArray
-    owner_f: IntArray
-    pairs: IntArray
-
-
-def make_features(n_categories: IntArray, kind: str) -> Features:
-    """Functions behind a statistic."""
-    offsets = np.concatenate([[0], np.cumsum(n_categories)])
-    C = int(offsets[-1])
-    scores, indicators, owner = np.zeros((n_categories.size, C)), [], []
-    for j, K in enumerate(n_categories):
-        scores[j, offsets[j] : offsets[j + 1]] = np.arange(K)
-        for k in range(1, K):
-            indicators.append(offsets[j] + k)
-            owner.append(j)
-    items = np.arange(n_categories.size)
-    table = np.zeros((len(indicators), C))
-    table[np.arange(len(indicators)), indicators] = 1.0
-    owners = np.asarray(owner)
-    U, owner_u = (scores, items) if kind == "m2*" else (table, owners)
-    F, owner_f = (table, owners) if kind == "m2" else (scores, items)
-    first, second = np.triu_indices(owner_f.size, 1)
-    different = owner_f[first] != owner_f[second]
-    pairs = np.stack([first[different], second[different]], axis=1)
-    return Features(U, F, owner_u, owner_f, pairs)
-
-
-def moments(features: Features, p: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Expected moments (first order, then pairs) and their covariance matrix for one person.
-
-    Parameters
-    ----------
-    p : ndarray, shape (C, Q)
-        Category probabilities at the nodes, all items behind each other.
-    weights : ndarray, shape (Q,)
-        Node weights.
-    """
-    u, f = features.univariate @ p, features.bivariate @ p
-    i, k = features.pairs.T
-    t = np.concatenate([u, f[i] * f[k]])
-    mean = t @ weights
-    Xi = (t * weights) @ t.T - np.outer(mean, mean)
-    n_u = u.shape[0]
-    same_u = features.owner_u[:, None] == features.owner_u[None, :]
-    products = (features.univariate[:, None, :] * features.univariate[None, :, :]) @ (p @ weights)
-    Xi[:n_u, :n_u] += np.where(same_u, products - (u * weights) @ u.T, 0.0)
-    _add_pair_covariance(Xi, features, p, u, f, weights)
-    return mean, Xi
-
-
-def _add_pair_covariance(
-    Xi: FloatArray, features: Features, p: FloatArray, u: FloatArray, f: FloatArray, weights: FloatArray
-) -> None:
-    """Covariances given the nodes of products that share items, averaged over the nodes."""
-    n_u, M = u.shape[0], features.pairs.shape[0]
-    lookup = np.full((f.shape[0],) * 2, -1)
-    lookup[features.pairs[:, 0], features.pairs[:, 1]] = np.arange(M)
-    lookup[features.pairs[:, 1], features.pairs[:, 0]] = np.arange(M)
-    both = np.zeros((M, M)) if _several_per_item(features) else None
-    for j in np.unique(features.owner_f):
-        own = np.flatnonzero(features.owner_f == j)
-        rest = np.flatnonzero(features.owner_f != j)
-        for a in own:
-            for b in own:
-                v = (features.bivariate[a] * features.bivariate[b]) @ p - f[a] * f[b]
-                block = (f[rest] * (v * weights)) @ f[rest].T
-                Xi[np.ix_(n_u + lookup[a, rest], n_u + lookup[b, rest])] += block
-        for a in np.flatnonzero(features.owner_u == j):
-            for b in own:
-                v = (features.univariate[a] * features.bivariate[b]) @ p - u[a] * f[b]
-                row = f[rest] @ (v * weights)
-                Xi[a, n_u + lookup[b, rest]] += row
-                Xi[n_u + lookup[b, rest], a] += row
-    _add_both(Xi, features, p, f, weights, n_u, both)
-
-
-def _several_per_item(features: Features) -> bool:
-    return bool(np.bincount(features.owner_f).max() > 1)
-
-
-def _add_both(
-    Xi: FloatArray,
-    features: Features,
-    p: FloatArray,
-    f: FloatArray,
-    weights: FloatArray,
-    n_u: int,
-    both: FloatArray | None,
-) -> None:
-    """Products over the same two items: the product of the two conditional covariances."""
-    if both is None:
-        v = (features.bivariate**2) @ p - f * f
-        i, k = features.pairs.T
-        place = n_u + np.arange(features.pairs.shape[0])
-        Xi[place, place] += (v[i] * v[k]) @ weights
-        return
-    owner = features.owner_f[features.pairs]
-    label = owner[:, 0] * (features.owner_f.max() + 1) + owner[:, 1]
-    for pair in np.unique(label):
-        rows = np.flatnonzero(label == pair)
-        i, k = features.pairs[rows].T
-        first = (features.bivariate[i][:, None] * features.bivariate[i][None]) @ p - f[i][:, None] * f[i][
-            None
-        ]
-        second = (features.bivariate[k][:, None] * features.bivariate[k][None]) @ p - f[k][:, None] * f[k][
-            None
-        ]
-        Xi[np.ix_(n_u + rows, n_u + rows)] += (first * second) @ weights
-
-
-def moment_derivatives(
-    features: Features,
-    p: FloatArray,
-    weights: FloatArray,
-    items: FloatArray,
-    latent: FloatArray,
-) -> FloatArray:
-    """Derivatives of the expected moments, shape (moments, p_g).
-
-    Parameters
-    ----------
-    items : ndarray, shape (Q, p_g, C)
-        Score of each parameter on each one-hot column.
-    latent : ndarray, shape (p_g, Q)
-        Scores of latent parameters.
-    """
-    i, k = features.pairs.T
-    u, f = features.univariate @ p, features.bivariate @ p
-    t = np.concatenate([u, f[i] * f[k]])
-    out = (t * weights) @ latent.T
-    for m in np.flatnonzero(np.any(items != 0, axis=(0, 2))):
-        dp = items[:, m, :].T * p
-        du, df = features.univariate @ dp, features.bivariate @ dp
-        touched = np.flatnonzero(np.any(df != 0, axis=1))
-        out[: u.shape[0], m] += du @ weights
-        rows = np.flatnonzero(np.isin(i, touched) | np.isin(k, touched))
-        change = df[i[rows]] * f[k[rows]] + f[i[rows]] * df[k[rows]]
-        out[u.shape[0] + rows, m] += change @ weights
-    return out
-
-
-def observed_moments(features: Features, Z: FloatArray, w: FloatArray) -> FloatArray:
-    """Observed counterparts from one-hot responses of complete cases."""
-    total = w.sum()
-    u = features.univariate @ (w @ Z)
-    scores = Z @ features.bivariate.T
-    cross = scores.T @ (w[:, None] * scores)
-    i, k = features.pairs.T
-    return np.concatenate([u, cross[i, k]]) / total
+QUASI_RANDOM = 16_384
+"""Quasi-random nodes of the margins of models whose estimation does without a fixed grid."""
 
 
 @dataclass(frozen=True)
@@ -250,10 +96,7 @@ def global_fit_frame(est: Estimated, kind: str | None = None) -> pd.DataFrame:
     name = _default_kind(est, K) if kind is None else str(kind).lower()
     if name not in KINDS:
         raise OptionError(f"unknown statistic {kind!r}; choose one of {', '.join(KINDS)}.")
-    if est.problem.specific is not None:
-        raise ModelError(
-            "limited-information fit of bifactor models is computed on a full grid; refit with structure lines."
-        )
+    est = on_fixed_nodes(est)
     model = _model_statistic(est, name)
     null = _null_statistic(est, name)
     return pd.DataFrame(
@@ -275,33 +118,92 @@ def complete_rows(est: Estimated, g: int) -> tuple[FloatArray, FloatArray]:
     return responses.unfold(slice(0, responses.n))[keep], responses.weights[keep]
 
 
-def _model_statistic(est: Estimated, kind: str) -> LimitedInformation:
+@dataclass(frozen=True)
+class GroupMargins:
+    """Margins of one group beside the model.
+
+    Attributes
+    ----------
+    residual : ndarray, shape (T,)
+        Observed minus expected margins.
+    covariance : ndarray, shape (T, T)
+        Of the observed margins under the model.
+    derivatives : ndarray, shape (T, p)
+        Of the expected margins with respect to all free parameters.
+    n : float
+        Sum of the weights of the complete cases.
+    """
+
+    residual: FloatArray
+    covariance: FloatArray
+    derivatives: FloatArray
+    n: float
+
+
+def on_fixed_nodes(est: Estimated) -> Estimated:
+    """Exchange person-specific nodes for quasi-random ones that are the same for everybody."""
+    if not est.problem.adaptive:
+        return est
+    nodes = quasi_random_nodes(QUASI_RANDOM, est.layout.n_primary)
+    return replace(est, calibration=replace(est.calibration, problem=replace(est.problem, nodes=nodes)))
+
+
+def group_margins(est: Estimated, kind: str) -> list[GroupMargins]:
+    """Residual margins, their covariance and derivatives, group by group."""
     layout, problem, extended = est.layout, est.problem, est.extended
     features = make_features(est.coded.n_categories, kind)
     tables = [batch_table(b, batch_parameters(b, extended), problem.theta) for b in layout.batches]
     stacked = np.exp(stack_tables(layout, tables))
-    residuals, covariances, derivatives, total = [], [], [], 0.0
+    out = []
     for g in range(len(layout.groups)):
-        p = group_table(layout, stacked, g)
-        weights = np.exp(log_weights(problem, extended, g))
-        mean, Xi = moments(features, p, weights)
-        Z, w = complete_rows(est, g)
+        p, weights = group_table(layout, stacked, g), np.exp(log_weights(problem, extended, g))
         slots, items, latent = score_design(layout, tables, problem, extended, g)
-        Delta = np.zeros((mean.size, layout.n_free))
-        Delta[:, slots] = moment_derivatives(features, p, weights, items, latent)
-        residuals.append(observed_moments(features, Z, w) - mean)
-        covariances.append(Xi / w.sum())
-        derivatives.append(Delta)
-        total += float(w.sum())
-    e = np.concatenate(residuals)
-    df = e.size - layout.n_free
+        mean, Xi, Delta = _expected(est, features, p, weights, items, latent)
+        Z, w = complete_rows(est, g)
+        derivatives = np.zeros((mean.size, layout.n_free))
+        derivatives[:, slots] = Delta
+        n = float(w.sum())
+        out.append(GroupMargins(observed_moments(features, Z, w) - mean, Xi / n, derivatives, n))
+    return out
+
+
+def _expected(
+    est: Estimated,
+    features: Features,
+    p: FloatArray,
+    weights: FloatArray,
+    items: FloatArray,
+    latent: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Expected margins, covariance for one person, derivatives."""
+    if est.problem.specific is None:
+        mean, Xi = moments(features, p, weights)
+        return mean, Xi, moment_derivatives(features, p, weights, items, latent)
+    blocks = Blocks.divide(features, est.coded.n_categories, item_blocks(est.layout))
+    specific = _specific_weights(est)
+    mean, Xi = reduced_moments(blocks, p, weights, specific)
+    return mean, Xi, reduced_derivatives(blocks, p, weights, specific, items, latent)
+
+
+def _specific_weights(est: Estimated) -> FloatArray:
+    """Weights of the nodes of a specific factor."""
+    if est.problem.specific is None:
+        raise TypeError("dimension reduction needs nodes of a specific factor")
+    return np.exp(normal_log_weights(est.problem.specific, np.zeros(1), np.eye(1)))
+
+
+def _model_statistic(est: Estimated, kind: str) -> LimitedInformation:
+    groups = group_margins(est, kind)
+    e = np.concatenate([g.residual for g in groups])
+    df = e.size - est.layout.n_free
     if df <= 0:
         raise ModelError(
-            f"{kind.upper()} has {e.size} moments for {layout.n_free} parameters, so no degrees of freedom are left; use "
-            "kind='c2' or 'm2'."
+            f"{kind.upper()} has {e.size} moments for {est.layout.n_free} parameters, so no degrees of freedom are left; "
+            "use kind='c2' or 'm2'."
         )
-    value = quadratic_form(e, block_diag(*covariances), np.concatenate(derivatives))
-    return LimitedInformation(value, df, round(total))
+    Delta = np.concatenate([g.derivatives for g in groups])
+    value = quadratic_form(e, block_diag(*(g.covariance for g in groups)), Delta)
+    return LimitedInformation(value, df, round(sum(g.n for g in groups)))
 
 
 def _null_statistic(est: Estimated, kind: str) -> LimitedInformation:
@@ -377,20 +279,19 @@ def _residual_size(est: Estimated) -> dict[str, float | int]:
 
 def correlation_pair(est: Estimated, g: int) -> tuple[FloatArray, FloatArray]:
     """Observed and model-implied correlations of the item scores of a group."""
-    from recoverymetrics.irt.likelihood import log_tables
-
     features = make_features(est.coded.n_categories, "m2*")
     p = np.exp(group_table(est.layout, log_tables(est.layout, est.extended, est.problem.theta), g))
     weights = np.exp(log_weights(est.problem, est.extended, g))
-    f = features.bivariate @ p
-    cross = (f * weights) @ f.T
-    np.fill_diagonal(cross, (features.bivariate**2) @ (p @ weights))
+    if est.problem.specific is None:
+        implied = score_covariance(features, p, weights)
+    else:
+        blocks = Blocks.divide(features, est.coded.n_categories, item_blocks(est.layout))
+        implied = reduced_covariance(blocks, p, weights, _specific_weights(est))
     Z, w = complete_rows(est, g)
     scores = Z @ features.bivariate.T
     center = (w @ scores) / w.sum()
     S = (scores - center).T @ (w[:, None] * (scores - center)) / w.sum()
-    mean = f @ weights
-    return _correlation(S), _correlation(cross - np.outer(mean, mean))
+    return _correlation(S), _correlation(implied)
 
 
 def _correlation(S: FloatArray) -> FloatArray:

@@ -198,6 +198,35 @@ def _without_prior() -> list[Comparison]:
     return [Comparison("irt", "lsat7_3pl", "loglik", ours, theirs, 1e-6, note)]
 
 
+def _step_form() -> list[Comparison]:
+    """mirt's gpcmIRT is the generalised partial credit model in steps, its ``c`` a constant zero."""
+    case, fit, theirs = "science_gpcmirt", fitted("science_gpcm"), _results("science_gpcmirt")
+    ours = fit.tidy("ab")
+    table = theirs["estimates"]["items"]
+    columns = {"a": "a1", "b1": "b1", "b2": "b2", "b3": "b3"}
+    keys = [(i, columns[p]) for i, p in zip(ours["item"], ours["parameter"], strict=True)]
+    values = [_values(table)[table["rows"].index(i), table["cols"].index(p)] for i, p in keys]
+    se = theirs["estimates"]["se_list"]
+    errors = [np.asarray(se[i]["values"][1], dtype=float)[se[i]["cols"].index(p)] for i, p in keys]
+    upper = np.triu_indices(len(fit.items), 1)
+    s_x2, other = fit.item_fit(), theirs["diagnostics"]
+    rows = np.asarray(theirs["scores"]["rows_1based"]) - 1
+    eap = np.asarray(theirs["scores"]["EAP"]["values"], dtype=float)
+    pairs = fit.local_dependence()["estimate"]
+    return [
+        Comparison("irt", case, "loglik", fit.loglik, theirs["fit"]["logLik"], LOGLIK),
+        Comparison("irt", case, "npar", fit.npar, theirs["fit"]["nest"], 0.0),
+        Comparison("irt", case, "a, b", ours["estimate"], values, PARAMETER),
+        Comparison("irt", case, "std_errors", ours["std_error"], errors, STD_ERROR),
+        Comparison(
+            "irt", case, "EAP", fit.scores()["estimate"].to_numpy()[rows], eap[:, 0], SCORE, floor=0.1
+        ),
+        Comparison("irt", case, "S-X2", s_x2["statistic"], other["S_X2"]["S_X2"], FIT),
+        Comparison("irt", case, "infit", fit.item_fit("infit")["infit"], other["infit"]["infit"], FIT),
+        Comparison("irt", case, "Q3", pairs, _values(other["Q3"])[upper], FIT),
+    ]
+
+
 def _anova() -> list[Comparison]:
     theirs = load_case("irt", "lsat7_anova")["results"]["rasch_2pl"]
     aic = [fitted(case).glance()["aic"][0] for case in ("lsat7_rasch", "lsat7_2pl")]
@@ -221,7 +250,7 @@ def _all() -> tuple[Comparison, ...]:
     if not REFERENCE.is_dir():
         return ()
     one = [c for case in CASES for c in (*_parameters(case), *_scores(case), *_diagnostics(case))]
-    return (*one, *_with_prior(), *_without_prior(), *_anova(), *_covariances())
+    return (*one, *_step_form(), *_with_prior(), *_without_prior(), *_anova(), *_covariances())
 
 
 def comparisons() -> list[Comparison]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.linalg import block_diag
 
 import recoverymetrics as rm
 from recoverymetrics.irt.likelihood import log_tables, log_weights
@@ -80,6 +82,96 @@ def test_statistic_is_that_of_the_full_table(model, kind):
     ours = fit.global_fit(kind).iloc[0]
     assert ours["statistic"] == pytest.approx(expected, rel=1e-5)
     assert ours["df"] == T.shape[0] - fit.npar
+
+
+def statistic_of_all_patterns(fit, kind, K):
+    """Quadratic form over groups, from the probabilities of all response patterns."""
+    coded = fit.calibration.coded
+    T = features(np.array(list(itertools.product(*[range(K)] * len(fit.items)))), kind, K)
+    parts = []
+    for g in range(len(coded.groups)):
+        prob = [
+            group_probabilities(fit, fit.x + h, g)
+            for h in (0.0, *1e-5 * np.eye(fit.npar), *-1e-5 * np.eye(fit.npar))
+        ]
+        Delta = np.column_stack(
+            [T @ (a - b) / 2e-5 for a, b in zip(prob[1 : fit.npar + 1], prob[fit.npar + 1 :], strict=True)]
+        )
+        codes = coded.codes[coded.group == g]
+        mean, n = T @ prob[0], len(codes)
+        Xi = ((T * prob[0]) @ T.T - np.outer(mean, mean)) / n
+        parts.append((features(codes, kind, K).mean(axis=1) - mean, Xi, Delta))
+    e, D = np.concatenate([p[0] for p in parts]), np.concatenate([p[2] for p in parts])
+    W = np.linalg.inv(block_diag(*(p[1] for p in parts)))
+    return e @ (W - W @ D @ np.linalg.inv(D.T @ W @ D) @ D.T @ W) @ e
+
+
+def group_probabilities(fit, x, g):
+    problem = fit.calibration.problem
+    extended = problem.layout.extend(x)
+    p = np.exp(log_tables(problem.layout, extended, problem.theta))[problem.layout.group_columns[g]]
+    K = fit.calibration.coded.n_categories
+    offsets = np.concatenate([[0], np.cumsum(K)[:-1]])
+    patterns = np.array(list(itertools.product(*[range(k) for k in K])))
+    return np.prod(p[offsets + patterns], axis=1) @ np.exp(log_weights(problem, extended, g))
+
+
+@pytest.mark.parametrize("kind", ["m2*", "c2"])
+def test_free_latent_moments_of_groups_count(kind):
+    """mirt leaves the derivatives of latent moments out; this is the statistic with them."""
+    data = pd.concat(
+        [responses(500, J=5, seed=1).assign(g="A"), responses(500, J=5, seed=2).assign(g="B")],
+        ignore_index=True,
+    )
+    fit = rm.fit_irt(data, "gpcm", group="g", equal=("slopes", "intercepts"), se=None, tolerance=1e-11)
+    assert fit.groups["variance"][1] != 1.0
+    expected = statistic_of_all_patterns(fit, kind, 3)
+    assert fit.global_fit(kind)["statistic"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_free_covariances_of_factors_count():
+    fit = rm.fit_irt(
+        responses(600, J=6), structure="f =~ i0 + i1 + i2\ng =~ i3 + i4 + i5", quadrature=9, se=None
+    )
+    assert fit.global_fit("c2")["statistic"][0] == pytest.approx(
+        statistic_of_all_patterns(fit, "c2", 3), rel=1e-5
+    )
+
+
+def bifactor_data(n: int = 500, seed: int = 6) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    theta = rng.standard_normal((n, 3))
+    z = np.column_stack([1.2 * theta[:, :1] + np.repeat(theta[:, 1:], 3, axis=1), 1.1 * theta[:, 0]])
+    z = z + rng.logistic(size=z.shape)
+    return pd.DataFrame((z[:, :, None] > [-1.0, 0.3]).sum(axis=2), columns=[f"i{j}" for j in range(7)])
+
+
+@pytest.mark.parametrize("kind", ["m2", "m2*", "c2"])
+def test_bifactor_statistic_is_that_of_the_full_grid(kind):
+    data = bifactor_data()
+    specific = {"s": ["i0", "i1", "i2"], "t": ["i3", "i4", "i5"]}
+    reduced = rm.fit_irt(data, structure=rm.Bifactor(specific), quadrature=11, se=None)
+    lines = "general =~ " + " + ".join(data.columns) + "\ns =~ i0 + i1 + i2\nt =~ i3 + i4 + i5"
+    lines += "\ngeneral ~~ 0*s + 0*t\ns ~~ 0*t"
+    full = rm.fit_irt(data, structure=lines, quadrature=11, se=None, start=reduced.x)
+    full = replace(full, x=reduced.x)
+    ours, theirs = reduced.global_fit(kind).iloc[0], full.global_fit(kind).iloc[0]
+    for name in ("statistic", "df", "rmsea", "srmr", "cfi", "tli", "p_value"):
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-7, abs=1e-9)
+
+
+def test_two_tier_statistic_in_two_groups_is_that_of_the_full_grid():
+    data = bifactor_data(700).iloc[:, :6].assign(group=["A", "B"] * 350)
+    primary = "f =~ i0 + i1 + i2\ng =~ i3 + i4 + i5"
+    structure = rm.Bifactor({"s": ["i1", "i2"], "t": ["i3", "i4"]}, primary=primary)
+    options = {"group": "group", "quadrature": 7, "se": None}
+    reduced = rm.fit_irt(data, structure=structure, **options)
+    lines = primary + "\ns =~ i1 + i2\nt =~ i3 + i4\nf ~~ 0*s + 0*t\ng ~~ 0*s + 0*t\ns ~~ 0*t"
+    with pytest.warns(rm.EstimationWarning, match="did not converge"):
+        full = rm.fit_irt(data, structure=lines, start=reduced.x, max_iterations=1, **options)
+    ours, theirs = reduced.global_fit("m2").iloc[0], full.global_fit("m2").iloc[0]
+    for name in ("statistic", "df", "rmsea", "srmr_A", "srmr_B"):
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-7, abs=1e-9)
 
 
 def test_a_true_model_fits_and_independent_items_do_not_hide():
