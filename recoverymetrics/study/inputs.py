@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from recoverymetrics.errors import ConfigError, DataError
+from recoverymetrics.errors import ConfigError, DataError, RecoveryMetricsError
 from recoverymetrics.instrument import ElementSet, ItemBank, Responses, Scale
 from recoverymetrics.io import read_table
 from recoverymetrics.study.config import StudyConfig
@@ -72,6 +73,18 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+@contextmanager
+def reading(key: str, name: str | None) -> Iterator[None]:
+    """Put the key and the file before what is wrong with the file's content."""
+    try:
+        yield
+    except RecoveryMetricsError as error:
+        place = f"{key} ({name})"
+        if str(error).startswith((key, place)) or str(name) in str(error):
+            raise
+        raise type(error)(f"{place}: {error}") from error
+
+
 def fingerprint(config: StudyConfig, base: Path) -> tuple[InputFile, ...]:
     """Find and hash every file of a study.
 
@@ -101,14 +114,18 @@ def read_inputs(config: StudyConfig, base: Path) -> Inputs:
     keys = {"ratings": config.consensus.ratings, "statements": config.consensus.statements,
             "relevance": config.content.relevance, "themes": config.content.themes}  # fmt: skip
     tables = {key: read_table(base / name) for key, name in keys.items() if name is not None}
-    bank = None if config.items.file is None else ItemBank.from_frame(read_table(base / config.items.file))
-    elements = None
+    bank = elements = None
+    if config.items.file is not None:
+        with reading("items.file", config.items.file):
+            bank = ItemBank.from_frame(read_table(base / config.items.file))
     if config.consensus.elements is not None:
-        elements = ElementSet.from_frame(read_table(base / config.consensus.elements))
+        with reading("consensus.elements", config.consensus.elements):
+            elements = ElementSet.from_frame(read_table(base / config.consensus.elements))
     dimensions = _dimensions(config, bank)
     _check_dimensions(dimensions, config)
     reverse = tuple(config.items.reverse) or _reversed_in(bank, dimensions)
-    responses = _responses(config, base, dimensions, reverse)
+    with reading("responses.file", config.responses.file):
+        responses = _responses(config, base, dimensions, reverse)
     scale = Scale(name=config.study.name, factors=dimensions, reverse=reverse)
     truth = None if config.truth is None else read_truth(base / config.truth, scale)
     return Inputs(files, responses, scale, bank, elements, tables, truth)

@@ -14,7 +14,7 @@ from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import ElementSet
 from recoverymetrics.io import load_consensus
 from recoverymetrics.study.config import StudyConfig
-from recoverymetrics.study.inputs import Inputs
+from recoverymetrics.study.inputs import Inputs, reading
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,15 @@ def run_content(inputs: Inputs, config: StudyConfig, step: Callable[[str], None]
         coverage = map_coverage(inputs.bank, elements, agreed_mapping(inputs, elements), stakeholders=own)
     validity = None
     if "relevance" in inputs.tables:
-        check_rated_items(inputs)
-        validity = content_validity(
-            inputs.tables["relevance"],
-            item="item",
-            rater="rater",
-            relevance="relevance",
-            scale=config.content.scale,
-        )
+        with reading("content.relevance", config.content.relevance):
+            check_rated_items(inputs)
+            validity = content_validity(
+                inputs.tables["relevance"],
+                item="item",
+                rater="rater",
+                relevance="relevance",
+                scale=config.content.scale,
+            )
     return ContentStage(
         panel=panel,
         consensus=consensus,
@@ -114,7 +115,7 @@ def run_content(inputs: Inputs, config: StudyConfig, step: Callable[[str], None]
         elements=elements,
         coverage=coverage,
         validity=validity,
-        themes=read_themes(inputs),
+        themes=read_themes(inputs, config),
         sensitivity=None if panel is None else panel.sensitivity(rule, seed=config.study.seed),
         published=compare_published(config),
         wording=read_wording(inputs),
@@ -152,10 +153,11 @@ def read_panel(inputs: Inputs, config: StudyConfig) -> DelphiPanel | None:
     optional: dict[str, Any] = {
         k: k for k in ("region", "stakeholder", "country", "free_text", "decision_rights") if k in ratings
     }
-    return DelphiPanel.from_frame(
-        ratings, statement="statement", panelist="panelist", round="round", rating="rating",
-        scale=config.consensus.scale, statements=inputs.tables.get("statements"), **optional,
-    )  # fmt: skip
+    with reading("consensus.ratings", config.consensus.ratings):
+        return DelphiPanel.from_frame(
+            ratings, statement="statement", panelist="panelist", round="round", rating="rating",
+            scale=config.consensus.scale, statements=inputs.tables.get("statements"), **optional,
+        )  # fmt: skip
 
 
 def consensus_elements(inputs: Inputs, consensus: Any, split: Any) -> ElementSet | None:
@@ -189,7 +191,7 @@ def has_elements(inputs: Inputs) -> bool:
     return inputs.bank is not None and len(inputs.bank.mapping()) > 0
 
 
-def read_themes(inputs: Inputs) -> Any:
+def read_themes(inputs: Inputs, config: StudyConfig) -> Any:
     """Lay the themes that people state over all listed elements and the items, when the study has themes."""
     if (
         "themes" not in inputs.tables
@@ -198,7 +200,8 @@ def read_themes(inputs: Inputs) -> Any:
         or not has_elements(inputs)
     ):
         return None
-    return map_themes(inputs.tables["themes"], map_coverage(inputs.bank, inputs.elements))
+    with reading("content.themes", config.content.themes):
+        return map_themes(inputs.tables["themes"], map_coverage(inputs.bank, inputs.elements))
 
 
 def compare_published(config: StudyConfig) -> Any:

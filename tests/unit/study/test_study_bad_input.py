@@ -57,7 +57,7 @@ def test_empty_file(tmp_path):
 
 def test_unknown_item(tmp_path):
     write(tmp_path, answers().drop(columns="i4"))
-    refuse(tmp_path, "'i4'", "columns are")
+    refuse(tmp_path, "responses.file (r.csv)", "'i4'", "columns are")
 
 
 def test_item_with_one_category(tmp_path):
@@ -194,3 +194,21 @@ def test_relevance_of_an_item_that_is_not_there(tmp_path):
     assert done.exit_code == 2
     assert "'ZZ9' is rated" in done.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "file", "content", "column"),
+    [
+        ("content", "relevance", "rel.csv", "item,rater,score\ni1,R1,4\n", "relevance"),
+        ("consensus", "ratings", "rat.csv", "statement,panelist,round\ns1,p1,1\n", "rating"),
+        ("consensus", "elements", "el.csv", "element,domain,label\ne1,definition,hope\n", "element_id"),
+    ],
+)
+def test_a_missing_column_names_the_key_and_the_file(tmp_path, section, key, file, content, column):
+    write(tmp_path, answers(), TOML + f'\n[{section}]\n{key} = "{file}"\n')
+    (tmp_path / file).write_text(content)
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2, done.output
+    said = " ".join(done.output.split())
+    assert f"{section}.{key} ({file})" in said
+    assert f"'{column}'" in said
