@@ -19,6 +19,7 @@ from recoverymetrics.cfa.indices import (
 from recoverymetrics.cfa.residuals import residual_parts
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
 from recoverymetrics.numerics.sem_normal import normal_weight
+from recoverymetrics.typing import FloatArray
 
 if TYPE_CHECKING:
     from recoverymetrics.cfa.result import CFAResult
@@ -57,8 +58,9 @@ def fit_measures(result: CFAResult) -> dict[str, float]:
         out |= likelihood_indices(result.loglik, result.npar, n)
         out["loglik_saturated"] = result.loglik_saturated
         if math.isfinite(result.curvature.trace_h0):
-            out["scaling_factor_h0"] = result.curvature.trace_h0 / result.npar
-            out["scaling_factor_h1"] = result.curvature.trace_h1 / (test.df + result.npar)
+            given = _given_trace(result)
+            out["scaling_factor_h0"] = (result.curvature.trace_h0 - given) / result.npar
+            out["scaling_factor_h1"] = (result.curvature.trace_h1 - given) / (test.df + result.npar)
     out |= rmsea_family(test.chi2, test.df, n_fit, n_groups)
     if math.isfinite(test.scaled):
         mean_scaled = result.spec.test in ("satorra_bentler", "yuan_bentler_mplus")
@@ -77,6 +79,32 @@ def fit_measures(result: CFAResult) -> dict[str, float]:
     out["cn_01"] = hoelter(test.df, test.chi2, n_fit, n_groups, 0.01)
     out |= _goodness(result, n_fit)
     return out
+
+
+def _given_trace(result: CFAResult) -> float:
+    """What the moments of exogenous predictors, which are given, add to the traces of both models."""
+    found, table = result.curvature, result.table
+    x = sorted(
+        {
+            int(k)
+            for row, k in zip(table.rows, table.index, strict=True)
+            if row.origin == "exogenous" and k >= 0
+        }
+    )
+    if found.middle is None or not x:
+        return 0.0
+    return float(np.einsum("ij,ji->i", found.inverse[x], found.middle[:, x]).sum())
+
+
+def _modelled(result: CFAResult) -> FloatArray:
+    """One for each moment of the model, zero for means and covariances among exogenous predictors, shape (m,)."""
+    moments, layout = result.moments, result.layout
+    x = np.isin(np.array(result.table.observed, dtype=object), result.table.exogenous)
+    row, col = layout.pairs
+    first = np.zeros(len(layout.threshold_item), dtype=bool)
+    c = layout.continuous
+    given = np.concatenate([first, x[moments.mean_items], x[c], x[row] & x[col]])
+    return 1.0 - given
 
 
 def robust_pair(result: CFAResult) -> RobustPair | None:
@@ -100,10 +128,11 @@ def _goodness(result: CFAResult, n: float) -> dict[str, float]:
     vector = moments.moments(result.state)
     parts = residual_parts(result)
     observed = moments.pack(sample.tau, sample.mean, parts.S)
+    modelled = _modelled(result)
     gfi = 0.0
     inverses = None if isinstance(objective, LeastSquares) else np.linalg.inv(result.state.sigma)
     for g in range(len(sample.n)):
-        gap = observed[g] - vector[g]
+        gap, whole = modelled * (observed[g] - vector[g]), modelled * observed[g]
         if inverses is not None:
             W = normal_weight(moments, inverses[g])
         else:
@@ -111,7 +140,7 @@ def _goodness(result: CFAResult, n: float) -> dict[str, float]:
             W = objective.weights[g]  # type: ignore[union-attr]
             W = np.ones_like(W) if unit else W
         weighted = (lambda v, W=W: W * v) if W.ndim == 1 else (lambda v, W=W: W @ v)
-        ratio = float(gap @ weighted(gap)) / float(observed[g] @ weighted(observed[g]))
+        ratio = float(gap @ weighted(gap)) / float(whole @ weighted(whole))
         gfi += parts.share[g] * (1.0 - ratio)
     m = moments.size * len(sample.n)
     df = test.df

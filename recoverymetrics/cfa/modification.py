@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recoverymetrics.cfa.table import ParameterTable, Row, row_map
+from recoverymetrics.cfa.table import Key, ParameterTable, Row
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import NormalComplete, NormalMissing
+from recoverymetrics.numerics.sem_missing import NormalMissing
+from recoverymetrics.numerics.sem_normal import NormalComplete
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout
 from recoverymetrics.typing import FloatArray
 
+REDUNDANT = 1e-8
+"""Share of a parameter's information left beside the others below which it cannot be told apart from them."""
 AnyObjective = NormalComplete | NormalMissing | LeastSquares
 
 
@@ -25,35 +28,38 @@ class ScoreTest:
 
 
 def candidate_rows(table: ParameterTable) -> list[Row]:
-    """Rows whose restriction can be tested: fixed parameters, cross-loadings, residual covariances."""
-    present = row_map(table.rows)
-    rows = []
-    for row, k in zip(table.rows, table.index, strict=True):
-        if k < 0 and row.origin not in ("derived", "exogenous") and not _is_unit(table, row):
-            rows.append(replace(row))
+    """Rows whose restriction can be tested.
+
+    Fixed parameters; loadings of indicators on other factors; covariances of items and of factors; and, in models with
+    regressions, paths between all variables that take part in them.
+    """
+    present = {_cell(row) for row in table.rows}
     exogenous = set(table.exogenous)
     items = [name for name in table.observed if name not in exogenous]
+    lines = [row for row in table.rows if row.group == 0]
+    indicators = {row.rhs for row in lines if row.op == "=~"}
+    paths = dict.fromkeys(name for row in lines if row.op == "~" for name in (row.lhs, row.rhs))
+    rows = [
+        replace(row)
+        for row, k in zip(table.rows, table.index, strict=True)
+        if k < 0 and row.origin not in ("derived", "exogenous")
+    ]
     for group in range(len(table.groups)):
-        for factor in table.latent:
-            for item in items:
-                row = Row(factor, "=~", item, group, value=0.0)
-                if row.key not in present:
-                    rows.append(row)
-        for i, a in enumerate(items):
-            for b in items[i + 1 :]:
-                row = Row(a, "~~", b, group, value=0.0)
-                if row.key not in present:
-                    rows.append(row)
+        found = [(factor, "=~", item) for factor in table.latent for item in items if item in indicators]
+        found += [(y, "~", x) for y in paths if y not in exogenous for x in paths if x != y]
+        for names in (items, table.latent):
+            found += [(a, "~~", b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        for key in found:
+            row = Row(*key, group, value=0.0)
+            if _cell(row) not in present:
+                present.add(_cell(row))
+                rows.append(row)
     return rows
 
 
-def _is_unit(table: ParameterTable, row: Row) -> bool:
-    """Whether a fixed row only gives a latent variable or latent response its unit or origin."""
-    if row.op == "~1":
-        return True
-    if row.op in ("~*~",) or (row.op == "~~" and row.lhs == row.rhs):
-        return True
-    return row.op == "=~" and row.value != 0.0
+def _cell(row: Row) -> Key:
+    """What makes a row unique when ``f =~ x`` and ``x ~ f`` are one path."""
+    return (row.rhs, "~", row.lhs, row.group) if row.op == "=~" else row.key
 
 
 def extend(
@@ -63,11 +69,11 @@ def extend(
     from recoverymetrics.cfa.model import build_layout
 
     q = table.n_free
-    base = {row.key: k for k, row in enumerate(table.rows)}
+    base = {_cell(row): k for k, row in enumerate(table.rows)}
     all_rows = list(table.rows)
     index = list(table.index)
     for extra, row in enumerate(rows):
-        where = base.get(row.key)
+        where = base.get(_cell(row))
         if where is None:
             all_rows.append(row)
             index.append(q + extra)
@@ -98,7 +104,7 @@ def modification(
     left = np.diagonal(information)[q:] - np.einsum("ij,jk,ik->i", cross, inverse, cross)
     score = -gradient[q:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        usable = left > 1e-10 * np.maximum(np.diagonal(information)[q:], 1e-300)
+        usable = left > REDUNDANT * np.maximum(np.diagonal(information)[q:], 1e-300)
         epc = np.where(usable, score / left, np.nan)
         mi = np.where(usable, total * score**2 / left, np.nan)
     return mi, epc

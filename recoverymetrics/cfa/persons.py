@@ -27,6 +27,8 @@ def score_persons(
     result: CFAResult, data: IntoFrame | None, method: str, group: Any, *, std_error: bool
 ) -> pd.DataFrame:
     """Score the analysed rows, or new ones."""
+    if not result.table.latent:
+        raise OptionError("the model has no latent variables, so there is nothing to score.")
     ordered = result.layout.any_ordinal
     if ordered and not result.layout.ordinal.all():
         raise OptionError("scores of models that mix ordered and continuous items are not available.")
@@ -73,15 +75,29 @@ def _read(result: CFAResult, data: IntoFrame, group: Any) -> tuple[FloatArray, I
 
 def _score_group(result: CFAResult, group: int, values: FloatArray, method: str) -> Scores:
     layout, state = result.layout, result.state
+    shift = 0.0 if result.moments.means else _latent_means(result, group)
     if not result.moments.means:
         values = values - result.sample.mean[group]
     if method == "regression":
-        return regression_scores(layout, state, group, values)
+        return _moved(regression_scores(layout, state, group, values), shift)
     loadings, nu = _measurement(result, group)
     if method == "bartlett":
-        return bartlett_scores(layout, state, loadings, nu, group, values)
+        return _moved(bartlett_scores(layout, state, loadings, nu, group, values), shift)
     model = _ordinal_model(result, group, loadings, nu)
     return ordinal_scores(model, _codes(result, values), prior=method == "ebm")
+
+
+def _latent_means(result: CFAResult, group: int) -> FloatArray:
+    """Means of the latent variables when their intercepts are zero and the observed variables have the sample's means."""
+    p = result.layout.n_observed
+    A = np.eye(result.layout.n_variables) - np.linalg.inv(result.state.E[group])
+    given: FloatArray = A[p:, :p] @ result.sample.mean[group]
+    means: FloatArray = np.linalg.solve(np.eye(len(given)) - A[p:, p:], given)
+    return means
+
+
+def _moved(scores: Scores, shift: FloatArray | float) -> Scores:
+    return Scores(scores.values + shift, scores.std_error)
 
 
 def _measurement(result: CFAResult, group: int) -> tuple[FloatArray, FloatArray]:

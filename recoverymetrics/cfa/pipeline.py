@@ -36,12 +36,8 @@ from recoverymetrics.cfa.statistics import ModelTest, model_test
 from recoverymetrics.cfa.table import ParameterTable
 from recoverymetrics.errors import EstimationWarning, ModelError
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import (
-    LOG_2PI,
-    NormalComplete,
-    NormalMissing,
-    expected_information,
-)
+from recoverymetrics.numerics.sem_missing import LOG_2PI, NormalMissing
+from recoverymetrics.numerics.sem_normal import NormalComplete, expected_information
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, evaluate
 from recoverymetrics.typing import FloatArray
 
@@ -62,7 +58,7 @@ def fit_table(
     constraints = _constraints(table)
     loglik_h1 = np.nan
     if sample.patterns is not None:
-        sample, loglik_h1 = sample.once("saturated", partial(fit_saturated, sample))
+        sample, loglik_h1 = sample.once("saturated", partial(fit_saturated, sample, moments))
     if start is None:
         start = starting_values(table, sample.covariance, sample.mean, sample.tau)
     plan = _plan(table, layout, sample, start)
@@ -73,11 +69,14 @@ def fit_table(
     if plan.blocks:
         estimate = _fit_blocks(plan, table, layout, effective, spec, weights, constraints, rotation, max_iter)
     else:
-        estimate = minimise(objective, start, sample.total, constraints, max_iter=max_iter)
+        near = _two_stage(objective, start, sample, constraints)
+        first = start if near is None else near
+        close = near is not None
+        estimate = minimise(objective, first, sample.total, constraints, max_iter=max_iter, close=close)
     found = curvature(objective, estimate.theta, estimate.tangent, sample, spec, moments)
     divisor = sample.total if spec.discrepancy == "ML" and not spec.wishart else sample.total - len(sample.n)
     covariance = parameter_covariance(found, spec, divisor, layout.arrow)
-    npar = table.n_free if estimate.tangent is None else estimate.tangent.shape[1]
+    npar = _count_free(table, estimate, constraints)
     df = moments.size * len(sample.n) - npar
     chi2, loglik, loglik_h1 = fit_values(objective, estimate, sample, effective, loglik_h1)
     unweighted = spec.discrepancy == "ULS"
@@ -115,6 +114,31 @@ def fit_table(
         warnings=(*sample.warnings, *reasons),
         model=model,
     )
+
+
+def _count_free(table: ParameterTable, estimate: Estimate, constraints: ConstraintSet) -> int:
+    """Free parameters after equality constraints; inequalities take none away, whether they bind or not."""
+    if estimate.tangent is None:
+        return table.n_free
+    if not constraints.inequalities:
+        return estimate.tangent.shape[1]
+    if not constraints.equalities:
+        return table.n_free
+    return table.n_free - int(np.linalg.matrix_rank(jacobian(constraints.equality_values, estimate.theta)))
+
+
+def _two_stage(
+    objective: NormalComplete | NormalMissing | LeastSquares,
+    start: FloatArray,
+    sample: Sample,
+    constraints: ConstraintSet,
+) -> FloatArray | None:
+    """Under missing data, the model fitted to the saturated moments: a start close to the solution."""
+    if not isinstance(objective, NormalMissing):
+        return None
+    complete = NormalComplete(objective.layout, sample.covariance, sample.mean, sample.share, True)
+    found = minimise(complete, start, sample.total, constraints)
+    return found.theta if found.minimum.converged else None
 
 
 @dataclass(frozen=True)

@@ -235,16 +235,22 @@ class CFAResult(AbstractResult):
             }
         )
 
-    def _defined_from(self, values: FloatArray) -> FloatArray:
+    def _defined_from(self, values: Any) -> Any:
         """Defined parameters computed from standardised rows instead of raw ones."""
-        theta = self.theta.copy()
-        for k, index in enumerate(self.table.index):
-            if index >= 0:
-                theta[index] = values[k]
-        return np.asarray(self.constraints.defined_values(theta), dtype=float)
+        theta = np.zeros(self.table.n_free, dtype=values.dtype)
+        free = self.table.index >= 0
+        theta[self.table.index[free]] = values[: len(free)][free]
+        return self.constraints.defined_values(theta)
+
+    def _standardised(self, theta: Any, which: int) -> Any:
+        """Standardised rows, then defined parameters computed from them."""
+        rows = standardised_values(self.table, self.layout, theta)[which]
+        return np.concatenate([rows, self._defined_from(rows)]) if self.constraints.defined else rows
 
     def standardized(self, *, kind: str = "std_all", level: float = 0.95) -> pd.DataFrame:
-        """Standardised estimates with delta-method standard errors.
+        """Standardised estimates, and defined parameters from them, with delta-method standard errors.
+
+        Moments of exogenous predictors count as given.
 
         Parameters
         ----------
@@ -256,14 +262,16 @@ class CFAResult(AbstractResult):
         if kind not in ("std_all", "std_lv"):
             raise OptionError(f"kind={kind!r} is unknown; choose 'std_all' or 'std_lv'.")
         which = 1 if kind == "std_all" else 0
-        estimate = standardised_values(self.table, self.layout, self.theta)[which]
-        J = jacobian(lambda t: standardised_values(self.table, self.layout, t)[which], self.theta)
+        estimate = self._standardised(self.theta, which)
+        J = jacobian(lambda t: self._standardised(t, which), self.theta)
+        given = {k for row, k in zip(self.table.rows, self.table.index, strict=True) if row.origin == "exogenous"}
+        J[:, sorted(given - {-1})] = 0.0
         error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", J, self.covariance, J), 0.0))
         error = np.where(error < 1e-12, 0.0, error)
         half = ndtri(0.5 + level / 2.0) * error
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(error > 0, estimate / error, np.nan)
-        frame = self.tidy()[["group", "lhs", "op", "rhs", "label", "free"]].iloc[: len(estimate)]
+        frame = self.tidy()[["group", "lhs", "op", "rhs", "label", "free"]]
         return frame.assign(
             estimate=estimate,
             std_error=error,
@@ -364,7 +372,7 @@ class CFAResult(AbstractResult):
     # -- score tests --------------------------------------------------------------------------------
 
     def modification_indices(self, *, minimum: float = 0.0, sort: bool = False) -> pd.DataFrame:
-        """Score tests of every cross-loading, residual covariance and other fixed parameter.
+        """Score tests of every cross-loading, covariance, path between predictors and outcomes, and other fixed parameter.
 
         Parameters
         ----------
@@ -404,8 +412,13 @@ class CFAResult(AbstractResult):
                 g, a, b = row.group, position[row.lhs], position.get(row.rhs, position[row.lhs])
                 if row.op == "=~":
                     lv[k], every[k] = epc[k] * sd[g, a], epc[k] * sd[g, a] / sd[g, b]
+                elif row.op == "~":
+                    unit = (sd[g, a] if a >= p else 1.0), (sd[g, b] if b >= p else 1.0)
+                    lv[k], every[k] = epc[k] * unit[1] / unit[0], epc[k] * sd[g, b] / sd[g, a]
+                elif row.op == "~1":
+                    lv[k], every[k] = epc[k] / (sd[g, a] if a >= p else 1.0), epc[k] / sd[g, a]
                 elif row.op == "~~":
-                    latent = sd[g, a] * sd[g, b] if a >= p and b >= p else 1.0
+                    latent = residual[g, a] * residual[g, b] if a >= p and b >= p else 1.0
                     lv[k], every[k] = epc[k] / latent, epc[k] / (residual[g, a] * residual[g, b])
         return pd.DataFrame(
             {
