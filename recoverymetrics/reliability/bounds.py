@@ -52,13 +52,14 @@ def lower_bounds(S: FloatArray, rng: np.random.Generator) -> Bounds:
     """All bounds of one covariance matrix with their derivatives."""
     lambda4, split = best_split(S, rng=rng)
     glb = greatest_lower_bound(S)
-    values = {**_closed(S), "lambda4": lambda4, "glb": glb.estimate}
+    values = {term: float(value) for term, value in _closed(S).items()}
+    values |= {"lambda4": lambda4, "glb": glb.estimate}
     gradients = {
         **_closed_gradients(S),
         "lambda4": split_gradient(S, split),
         "glb": ((1 - glb.estimate) * np.ones_like(S) - glb.dual) / S.sum(),
     }
-    return Bounds({t: float(values[t]) for t in TERMS}, gradients, split, glb.converged)
+    return Bounds({t: values[t] for t in TERMS}, gradients, split, glb.converged)
 
 
 def bound_draws(S: FloatArray, split: BoolArray, rng: np.random.Generator) -> dict[str, FloatArray]:

@@ -120,9 +120,11 @@ def best_split_draws(
     V = S.sum((1, 2))
     if p > 16:
         known = np.where(split, 1.0, -1.0)
-        signs = [np.vstack([known, np.where(rng.random((starts, p)) < 0.5, -1.0, 1.0)]) for _ in range(n)]
-        least = [np.min(np.sum((t @ s) * t, axis=1)) for s, t in zip(S, map(_descend, S, signs), strict=True)]
-        return np.asarray(1 - np.array(least) / V)
+        least = np.empty(n)
+        for b, matrix in enumerate(S):
+            tried = _descend(matrix, np.vstack([known, np.where(rng.random((starts, p)) < 0.5, -1.0, 1.0)]))
+            least[b] = np.min(np.sum((tried @ matrix) * tried, axis=1))
+        return np.asarray(1 - least / V)
     rows, columns = np.triu_indices(p, 1)
     upper = S[:, rows, columns].T
     across = np.full(n, np.inf)  # the least sum of t_i t_j s_ij over pairs

@@ -17,12 +17,15 @@ from recoverymetrics.numerics.intervals import Interval, bootstrap_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability.bifactor import BifactorIndices, bifactor_indices, direct_schmid_leiman
 from recoverymetrics.reliability.groups import missing_notes, read_groups
-from recoverymetrics.reliability.moments import Moments, to_correlation
+from recoverymetrics.reliability.jackknife import grouped_influence
+from recoverymetrics.reliability.moments import Moments, pairwise_covariance, to_correlation
 from recoverymetrics.reliability.results import CoefficientResult
 from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level, check_option
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 TERMS = ("omega_hierarchical", "omega_total", "omega_asymptotic", "ecv", "puc")
+VARYING = TERMS[:4]
+"""The number of items per factor alone decides the share of uncontaminated correlations (PUC)."""
 NO_INTERVAL = Interval(np.asarray(np.nan), np.asarray(np.nan))
 
 
@@ -103,7 +106,8 @@ def hierarchical_omega(
         Starts of the rotation; 1 does what psych does and is faster, but may stop at a local minimum.
     interval : Bootstrap, optional
         Bootstrap over persons, with the factor analysis repeated in each draw (``Bootstrap(n_draws=200)``
-        takes seconds). By default there are no intervals: ``conf_low`` and ``conf_high`` are NaN.
+        takes seconds; ``method="bca"`` repeats it 100 times more, for the acceleration by the grouped
+        jackknife). By default there are no intervals: ``conf_low`` and ``conf_high`` are NaN.
     level : float, default 0.95
         Confidence level.
 
@@ -148,15 +152,17 @@ def hierarchical_omega(
     options = HierarchicalOptions(n_factors, extraction, rotation, flip, method, n_starts)
     groups = read_groups(data, items=items, group=group, missing=missing, at_least=3)
     rows: list[dict[str, object]] = []
-    tables, notes, flags = [], [], [True, True]
+    tables, notes, left_out, flags = [], [], [], [True, True]
     for m in groups:
         fit = _fit(m.R, m.items, options, m.n)
         solution = _solve(fit, method)
         indices, key = _indices(fit, solution, m.R, options)
-        limits = _limits(m, options, interval, indices, level)
+        limits, failed = _limits(m, options, interval, indices, level)
         rows += _rows(m, indices, limits)
         tables.append(solution.table(m, key))
         notes += _notes(m, solution, fit, key, flip)
+        if failed:
+            left_out.append(f"{m.label}: {failed} bootstrap draws did not converge and were left out.")
         flags = [flags[0] and fit.converged, flags[1] and fit.admissible and solution.admissible]
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=2)
@@ -170,9 +176,11 @@ def hierarchical_omega(
         estimates=estimates,
         overall=lowest.to_dict(),
         level=level,
-        interval="none" if interval is None else f"bootstrap over persons, {interval.n_draws} draws",
+        interval="none"
+        if interval is None
+        else f"bootstrap over persons ({interval.method}), {interval.n_draws} draws",
         details=pd.concat(tables, ignore_index=True),
-        notes=(*missing_notes(groups, missing), *notes),
+        notes=(*missing_notes(groups, missing), *notes, *left_out),
         has_converged=flags[0],
         is_admissible=flags[1],
     )
@@ -249,24 +257,40 @@ def _row(
 
 def _limits(
     m: Moments, options: HierarchicalOptions, bootstrap: Bootstrap | None, x: BifactorIndices, level: float
-) -> dict[str, tuple[float, Interval]]:
+) -> tuple[dict[str, tuple[float, Interval]], int]:
+    """Standard errors and bootstrap intervals of the varying indices, and how many draws could not be fitted."""
     if bootstrap is None:
-        return {}
-    draws = np.full((bootstrap.n_draws, 4), np.nan)
-    matrices = to_correlation(m.resample_covariances(bootstrap.n_draws, generator(bootstrap.seed)))
-    for b, R in enumerate(matrices):
+        return {}, 0
+
+    def indices(R: FloatArray) -> list[float]:
         fit = _fit(R, m.items, options, m.n)
-        if fit.converged:
-            again = _indices(fit, _solve(fit, options.method), R, options)[0]
-            draws[b] = [getattr(again, term) for term in TERMS[:4]]
-    method = "percentile" if bootstrap.method == "bca" else bootstrap.method
-    return {
+        if not fit.converged:
+            return [np.nan] * len(VARYING)
+        again = _indices(fit, _solve(fit, options.method), R, options)[0]
+        return [getattr(again, term) for term in VARYING]
+
+    rng = generator(bootstrap.seed)
+    matrices = to_correlation(m.resample_covariances(bootstrap.n_draws, rng))
+    draws = np.array([indices(R) for R in matrices])
+    influence = np.zeros((1, len(VARYING)))
+    if bootstrap.method == "bca":
+        influence = grouped_influence(
+            lambda some: np.array(indices(to_correlation(pairwise_covariance(some)))), m.values, rng
+        )
+    limits = {
         term: (
             float(np.nanstd(draws[:, t], ddof=1)),
-            bootstrap_interval(draws[:, t], float(getattr(x, term)), level=level, method=method),
+            bootstrap_interval(
+                draws[:, t],
+                float(getattr(x, term)),
+                level=level,
+                method=bootstrap.method,
+                influence=influence[:, t],
+            ),
         )
-        for t, term in enumerate(TERMS[:4])
+        for t, term in enumerate(VARYING)
     }
+    return limits, int(np.isnan(draws).any(1).sum())
 
 
 def _notes(m: Moments, solution: _Solution, fit: EFAResult, key: FloatArray, flip: bool) -> list[str]:

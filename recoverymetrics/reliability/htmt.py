@@ -15,7 +15,7 @@ from recoverymetrics.numerics.intervals import wald_interval
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.groups import group_moments, missing_notes
 from recoverymetrics.reliability.moments import Moments
-from recoverymetrics.reliability.ordinal import OrdinalGroup, read_ordinal
+from recoverymetrics.reliability.ordinal_groups import OrdinalGroup, Slope, read_ordinal
 from recoverymetrics.reliability.results import CoefficientResult
 from recoverymetrics.reliability.spec import Missing, check_level, check_option
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntArray, IntoFrame
@@ -128,7 +128,7 @@ class _PolychoricError:
         self.g = g
 
     def __call__(self, G: FloatArray) -> float:
-        return self.g.std_error(np.zeros_like(self.g.tau), 2 * G)
+        return self.g.std_error(Slope(np.zeros_like(self.g.tau), 2 * G))
 
 
 def _check_scales(scales: Mapping[str, Sequence[str]]) -> dict[str, IntArray]:

@@ -2,117 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.correlation import OrdinalMoments, PolychoricResult, ordinal_moments, polychoric
-from recoverymetrics.correlation.codes import category_codes
-from recoverymetrics.errors import DataError
-from recoverymetrics.instrument import read_items
+from recoverymetrics.correlation import OrdinalMoments
 from recoverymetrics.numerics.intervals import bootstrap_interval, wald_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.green_yang import green_yang, green_yang_derivatives
 from recoverymetrics.reliability.one_factor import OneFactor, fit_one_factor, least_squares_hessian
+from recoverymetrics.reliability.ordinal_groups import OrdinalGroup, Slope, pair_weights, read_ordinal
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level, check_option
-from recoverymetrics.typing import FloatArray, GroupSpec, IntArray, IntoFrame
+from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level
+from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 ORDINAL_NOTE = (
     "ordinal alpha is the alpha of the latent responses behind the categories, not the reliability of the observed "
     "sum score; for that use categorical_omega or cronbach_alpha (Chalmers 2018)."
 )
-
-
-@dataclass(frozen=True)
-class OrdinalGroup:
-    """Polychoric statistics of one group.
-
-    Attributes
-    ----------
-    label : str
-        Group.
-    n : int
-        Persons.
-    R, tau : ndarray, shapes (p, p) and (p, t)
-        Correlations and thresholds.
-    acov : ndarray
-        ``n`` times the asymptotic covariance of thresholds (item by item), then correlations (2,1), (3,1),
-        ...
-    codes : ndarray of int, shape (n, p)
-        Categories from 0; -1 is missing.
-    sizes : ndarray of int, shape (p,)
-        Categories of each item.
-    """
-
-    label: str
-    n: int
-    R: FloatArray
-    tau: FloatArray
-    acov: FloatArray
-    codes: IntArray
-    sizes: IntArray
-
-    @property
-    def p(self) -> int:
-        """Number of items."""
-        return int(self.R.shape[0])
-
-    def std_error(self, by_threshold: FloatArray, by_correlation: FloatArray) -> float:
-        """Delta-method standard error; ``by_correlation`` is the derivative in each pair, (p, p)."""
-        p = self.R.shape[0]
-        pairs = by_correlation.T[np.triu_indices(p, 1)]
-        thresholds = self.acov.shape[0] - pairs.size
-        kept = ~np.isposinf(self.tau) if thresholds != self.tau.size else np.ones_like(self.tau, dtype=bool)
-        slope = np.concatenate([by_threshold[kept], pairs])
-        return float(np.sqrt(slope @ self.acov @ slope / self.n))
-
-    def pair_weights(self) -> FloatArray:
-        """Inverse asymptotic variances of the correlations, shape (p, p)."""
-        return pair_weights(np.diag(self.acov)[-self.p * (self.p - 1) // 2 :], self.p)
-
-    def resample(self, n_draws: int, rng: np.random.Generator) -> Iterator[OrdinalMoments]:
-        """Polychoric statistics of bootstrap samples of the persons."""
-        for _ in range(n_draws):
-            rows = rng.integers(0, self.n, self.n)
-            yield ordinal_moments(self.codes[rows], self.sizes, acov="diagonal")
-
-
-def pair_weights(variance: FloatArray, p: int) -> FloatArray:
-    """Symmetric matrix of inverse variances of the correlations (2,1), (3,1), ..., (3,2), ..."""
-    weights = np.ones((p, p))
-    rows, columns = np.triu_indices(p, 1)
-    weights[rows, columns] = weights[columns, rows] = 1 / variance
-    return weights
-
-
-def read_ordinal(
-    data: IntoFrame,
-    items: Sequence[str] | None,
-    group: GroupSpec,
-    missing: Missing,
-    at_least: int,
-) -> tuple[PolychoricResult, list[OrdinalGroup]]:
-    """Polychoric correlations with their asymptotic covariance, by group."""
-    check_option("missing", missing, ("pairwise", "listwise"))
-    found = polychoric(data, items=items, group=group, missing=missing, acov=True)
-    if len(found.items) < at_least:
-        raise DataError(f"this coefficient needs at least {at_least} items; there are {len(found.items)}.")
-    record = read_items(data, items=items, group=group)
-    if missing == "listwise":
-        record = record.complete()
-    codes, categories = category_codes(record)
-    sizes = np.array([known.size for known in categories])
-    groups = []
-    for m in found.moments:
-        rows = slice(None) if record.group is None else record.group == m.label
-        if m.tau is None or m.acov is None:
-            raise DataError(f"group {m.label!r} has no polychoric correlations.")
-        groups.append(OrdinalGroup(m.label, m.n, m.correlations, m.tau, m.acov, codes[rows], sizes))
-    return found, groups
 
 
 def ordinal_alpha(
@@ -170,12 +79,13 @@ def ordinal_alpha(
     """
     check_level(level)
     found, groups = read_ordinal(data, items, group, missing, 2)
-    rows, tables = [], []
+    rows, tables, failed = [], [], 0
     for g in groups:
-        slope = 2 * c.alpha_gradient(g.R)
-        se = g.std_error(np.zeros_like(g.tau), slope)
-        rows.append(_row(g, "ordinal_alpha", float(c.alpha(g.R)), se, level))
-        _bootstrap(rows[-1:], g, lambda m: (float(c.alpha(m.correlations)),), interval, level)
+        slope = Slope(np.zeros_like(g.tau), 2 * c.alpha_gradient(g.R))
+        rows.append(_row(g, "ordinal_alpha", float(c.alpha(g.R)), g.std_error(slope), level))
+        failed += _bootstrap(
+            rows[-1:], [slope], g, lambda m: (float(c.alpha(m.correlations)),), interval, level
+        )
         tables.append(_deleted(g, found.items))
     return CoefficientResult(
         coefficient="ordinal_alpha",
@@ -185,7 +95,7 @@ def ordinal_alpha(
         level=level,
         interval=_method(interval),
         details=pd.concat(tables, ignore_index=True),
-        notes=(ORDINAL_NOTE, *found.notes),
+        notes=(ORDINAL_NOTE, *found.notes, *_failed_note(failed)),
         has_converged=found.converged,
         is_admissible=found.admissible,
     )
@@ -264,13 +174,15 @@ def categorical_omega(
     """
     check_level(level)
     found, groups = read_ordinal(data, items, group, missing, 3)
-    rows, tables, fits = [], [], []
+    rows, tables, fits, failed = [], [], [], 0
     for g in groups:
         weights = g.pair_weights()
         fit = fit_one_factor(g.R, "minres", weights)
         fits.append(fit)
-        rows += [_categorical_row(g, fit, weights, level), _latent_row(g, fit, weights, level)]
-        _bootstrap(rows[-2:], g, _omegas, interval, level)
+        found_here = (_categorical(g, fit, weights), _latent(g, fit, weights))
+        for term, (estimate, slope) in zip(("omega_categorical", "omega_latent"), found_here, strict=True):
+            rows.append(_row(g, term, estimate, g.std_error(slope), level))
+        failed += _bootstrap(rows[-2:], [slope for _, slope in found_here], g, _omegas, interval, level)
         tables.append(
             pd.DataFrame(
                 {
@@ -294,25 +206,26 @@ def categorical_omega(
         level=level,
         interval=_method(interval),
         details=pd.concat(tables, ignore_index=True),
-        notes=(*heywood, *found.notes),
+        notes=(*heywood, *found.notes, *_failed_note(failed)),
         has_converged=found.converged and all(bool(f.converged) for f in fits),
         is_admissible=found.admissible and not bad,
     )
 
 
-def _categorical_row(g: OrdinalGroup, fit: OneFactor, weights: FloatArray, level: float) -> dict[str, object]:
+def _categorical(g: OrdinalGroup, fit: OneFactor, weights: FloatArray) -> tuple[float, Slope]:
+    """Omega of the sum of categories and its derivative."""
     d = green_yang_derivatives(g.tau, fit.loadings, g.R)
     through = _through_loadings(g.R, fit.loadings, weights, d.by_loading)
-    se = g.std_error(d.by_threshold, d.by_correlation + through)
-    return _row(g, "omega_categorical", d.estimate, se, level)
+    return d.estimate, Slope(d.by_threshold, d.by_correlation + through)
 
 
-def _latent_row(g: OrdinalGroup, fit: OneFactor, weights: FloatArray, level: float) -> dict[str, object]:
+def _latent(g: OrdinalGroup, fit: OneFactor, weights: FloatArray) -> tuple[float, Slope]:
+    """Omega of the sum of latent responses and its derivative."""
     total, variance = float(fit.loadings.sum()), float(g.R.sum())
     omega = total**2 / variance
     through = _through_loadings(g.R, fit.loadings, weights, np.full(fit.loadings.size, 2 * total / variance))
     direct = -2 * omega / variance * (1 - np.eye(g.R.shape[0]))
-    return _row(g, "omega_latent", omega, g.std_error(np.zeros_like(g.tau), through + direct), level)
+    return omega, Slope(np.zeros_like(g.tau), through + direct)
 
 
 def _through_loadings(
@@ -341,30 +254,40 @@ def _omegas(m: OrdinalMoments) -> tuple[float, ...]:
 
 def _bootstrap(
     rows: list[dict[str, object]],
+    slopes: list[Slope],
     g: OrdinalGroup,
     statistic: Callable[[OrdinalMoments], tuple[float, ...]],
     interval: Bootstrap | None,
     level: float,
-) -> None:
-    """Replace standard errors and limits of one group's rows by those of the bootstrap."""
+) -> int:
+    """Replace standard errors and limits of one group's rows by those of the bootstrap; count the draws that failed."""
     if interval is None:
-        return
+        return 0
     rng = generator(interval.seed)
     draws = np.array([statistic(m) for m in g.resample(interval.n_draws, rng)])
-    method = "percentile" if interval.method == "bca" else interval.method
-    for row, values in zip(rows, draws.T, strict=True):
-        limits = bootstrap_interval(values, float(row["estimate"]), level=level, method=method)  # type: ignore[arg-type]
+    method = interval.method
+    for row, values, slope in zip(rows, draws.T, slopes, strict=True):
+        influence = g.influence(slope) if method == "bca" else None
+        estimate = float(row["estimate"])  # type: ignore[arg-type]
+        limits = bootstrap_interval(values, estimate, level=level, method=method, influence=influence)
         row |= {
             "std_error": float(np.nanstd(values, ddof=1)),
             "conf_low": float(limits.low),
             "conf_high": float(limits.high),
         }
+    return int(np.isnan(draws).any(1).sum())
+
+
+def _failed_note(failed: int) -> tuple[str, ...]:
+    if not failed:
+        return ()
+    return (f"{failed} bootstrap draws could not be fitted and were left out.",)
 
 
 def _method(interval: Bootstrap | None) -> str:
     if interval is None:
         return "delta method from the asymptotic covariance of the polychorics, symmetric in log(1 - reliability)"
-    return f"bootstrap over persons, {interval.n_draws} draws"
+    return f"bootstrap over persons ({interval.method}), {interval.n_draws} draws"
 
 
 def _row(g: OrdinalGroup, term: str, estimate: float, se: float, level: float) -> dict[str, object]:

@@ -7,13 +7,17 @@ from scipy import stats
 
 from recoverymetrics import reliability as rel
 from recoverymetrics.cfa import fit_cfa
+from recoverymetrics.correlation import ordinal_moments
 from recoverymetrics.errors import DataError, EstimationWarning, ModelError, OptionError
 from recoverymetrics.reliability.bifactor import bifactor_indices
+from recoverymetrics.reliability.coefficients import alpha, alpha_gradient
 from recoverymetrics.reliability.green_yang import green_yang, green_yang_derivatives, sum_covariances
 from recoverymetrics.reliability.htmt import htmt_ratio
+from recoverymetrics.reliability.jackknife import GROUPS, grouped_influence
 from recoverymetrics.reliability.moments import moments
 from recoverymetrics.reliability.omega import omega_gradient, omega_total
 from recoverymetrics.reliability.one_factor import fit_one_factor
+from recoverymetrics.reliability.ordinal_groups import Slope, read_ordinal
 
 LOADING = np.array([0.4, 0.6, 0.7, 0.8, 0.9])
 POPULATION = LOADING.sum() ** 2 / (LOADING.sum() ** 2 + np.sum(1 - LOADING**2))
@@ -333,3 +337,69 @@ def test_a_scale_of_two_items_has_alpha_and_no_omega() -> None:
     bounds = rel.guttman_lambdas(ordinal(), items=["d", "e"]).tidy().set_index("term")["estimate"]
     assert np.isnan(bounds["lambda5_plus"])
     assert bounds["glb"] == pytest.approx(bounds["lambda3"], abs=1e-6)
+
+
+def skewed(n: int = 400, seed: int = 1) -> pd.DataFrame:
+    """Items that few people endorse: the sampling distribution of reliability is skewed."""
+    return pd.DataFrame(np.digitize(continuous(n, seed), [0.8, 1.5]), columns=list("abcde"))
+
+
+def acceleration(influence: np.ndarray) -> float:
+    return float(np.sum(influence**3) / (6 * np.sum(influence**2) ** 1.5))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_influence_of_persons_on_categorical_coefficients(missing: float) -> None:
+    data = skewed(600).astype(float).mask(np.random.default_rng(1).random((600, 5)) < missing)
+    _, (g,) = read_ordinal(data, None, None, "pairwise", 3)
+    slope = Slope(np.zeros_like(g.tau), 2 * alpha_gradient(g.R))
+    influence = g.influence(slope)
+    assert influence.shape == (600,)
+    assert np.sqrt(np.sum(influence**2)) == pytest.approx(g.std_error(slope), rel=1e-9)
+    some = np.arange(0, 600, 15)
+    left = [ordinal_moments(np.delete(g.codes, i, axis=0), g.sizes).correlations for i in some]
+    change = [float(alpha(g.R)) - float(alpha(R)) for R in left]
+    assert np.corrcoef(influence[some], change)[0, 1] > 0.995
+    assert np.std(influence[some]) == pytest.approx(np.std(change), rel=0.05)
+
+
+def test_bca_intervals_are_corrected_and_not_percentiles_in_disguise() -> None:
+    data = skewed()
+    for function in (rel.ordinal_alpha, rel.categorical_omega):
+        limits = {}
+        for method in ("percentile", "bca"):
+            boot = rel.Bootstrap(n_draws=60, method=method, seed=1)
+            result = function(data, interval=boot)
+            assert method in result.interval
+            limits[method] = result.tidy()[["conf_low", "conf_high"]].to_numpy()
+        assert np.abs(limits["bca"] - limits["percentile"]).max() > 1e-3
+        assert np.all(limits["bca"][:, 0] < limits["bca"][:, 1])
+
+
+def test_bca_of_hierarchical_omega_uses_the_grouped_jackknife() -> None:
+    rng = np.random.default_rng(5)
+    x = (
+        rng.normal(size=(250, 1))
+        + np.repeat(rng.normal(size=(250, 3)), 3, axis=1) * 0.8
+        + rng.normal(size=(250, 9))
+    )
+    limits = {}
+    for method in ("percentile", "bca"):
+        boot = rel.Bootstrap(n_draws=40, method=method, seed=1)
+        result = rel.hierarchical_omega(x, 3, n_starts=1, interval=boot)
+        limits[method] = result.glance().iloc[0][["conf_low", "conf_high"]].to_numpy(float)
+    assert np.abs(limits["bca"] - limits["percentile"]).max() > 1e-3
+    assert limits["bca"][0] < result.estimate < limits["bca"][1]
+
+
+def test_grouped_influence_has_the_acceleration_of_the_persons() -> None:
+    x = np.random.default_rng(1).exponential(size=(5000, 1))
+    found = grouped_influence(lambda some: some.mean(0), x, np.random.default_rng(2))
+    assert found.shape == (GROUPS, 1)
+    assert acceleration(found[:, 0]) == pytest.approx(acceleration(x[:, 0] - x.mean()), abs=3 * 0.65 / GROUPS)
+    few = grouped_influence(lambda some: some.mean(0), x[:30], np.random.default_rng(2))
+    assert acceleration(few[:, 0]) == pytest.approx(acceleration(x[:30, 0] - x[:30].mean()), rel=1e-6)
+    failing = grouped_influence(
+        lambda some: np.where(some.max() < 3, np.nan, some.mean(0)), x[:30], np.random.default_rng(2)
+    )
+    assert 0 < failing.shape[0] <= 30
