@@ -8,7 +8,8 @@ from recoverymetrics.cfa.estimate import make_objective
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import NormalComplete, NormalMissing
+from recoverymetrics.numerics.sem_missing import NormalMissing
+from recoverymetrics.numerics.sem_normal import NormalComplete
 from recoverymetrics.numerics.sem_ram import COVARIANCE, INTERCEPT, SCALE, THRESHOLD, MomentMap, RamLayout
 from recoverymetrics.typing import FloatArray, IntArray
 

@@ -13,9 +13,10 @@ from recoverymetrics.cfa.expressions import ConstraintSet, jacobian
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec
 from recoverymetrics.errors import ModelError
-from recoverymetrics.numerics.optimise import Minimum, scoring
+from recoverymetrics.numerics.optimise import NEWTON_FROM, Minimum, scoring
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import NormalComplete, NormalMissing, invert, normal_weight
+from recoverymetrics.numerics.sem_missing import NormalMissing
+from recoverymetrics.numerics.sem_normal import NormalComplete, invert, normal_weight
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout
 from recoverymetrics.typing import FloatArray
 
@@ -128,11 +129,15 @@ def minimise(
     constraints: ConstraintSet,
     *,
     max_iter: int = 150,
+    close: bool = False,
 ) -> Estimate:
-    """Minimise, by scoring without constraints or along linear ones, by SLSQP under curved ones."""
+    """Minimise, by scoring without constraints or along linear ones, by SLSQP under curved ones.
+
+    From a start ``close`` to the minimum, Newton steps are taken at once.
+    """
     tolerance = DECREASE / total
-    refresh = not (isinstance(objective, NormalMissing) and len(objective.patterns.count) > 400)
     layout_is_ordinal = objective.layout.any_ordinal
+    newton_from = 0 if close else NEWTON_FROM
     if not constraints.equalities and not constraints.inequalities:
         found = scoring(
             objective.value_gradient,
@@ -141,13 +146,13 @@ def minimise(
             tolerance=tolerance,
             hessian=None if layout_is_ordinal else objective.hessian,
             max_iter=max_iter,
-            refresh=refresh,
+            newton_from=newton_from,
             arrow=objective.layout.arrow,
         )
         return Estimate(found.x, found, None)
     linear = _linear_part(constraints, start)
     if linear is not None and not constraints.inequalities:
-        return _along(objective, linear, start, tolerance, max_iter)
+        return _along(objective, linear, start, tolerance, max_iter, newton_from)
     return _curved(objective, constraints, start, tolerance, max_iter)
 
 
@@ -166,6 +171,7 @@ def _along(
     start: FloatArray,
     tolerance: float,
     max_iter: int,
+    newton_from: int,
 ) -> Estimate:
     """Search in the null space of linear constraints."""
     R, c = linear
@@ -189,6 +195,7 @@ def _along(
         tolerance=tolerance,
         hessian=None if objective.layout.any_ordinal else hessian,
         max_iter=max_iter,
+        newton_from=newton_from,
     )
     theta = origin + basis @ found.x
     full = Minimum(

@@ -11,14 +11,8 @@ from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec
 from recoverymetrics.numerics.arrow import Arrow
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import (
-    MissingPatterns,
-    NormalComplete,
-    NormalMissing,
-    casewise_scores,
-    missing_scores,
-    normal_weight,
-)
+from recoverymetrics.numerics.sem_missing import MissingPatterns, NormalMissing, missing_scores
+from recoverymetrics.numerics.sem_normal import NormalComplete, casewise_scores, normal_weight
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, RamState, evaluate
 from recoverymetrics.typing import FloatArray
 
@@ -141,7 +135,8 @@ def person_scores(
     data = sample.data[group]
     if isinstance(objective, NormalMissing):
         full = MomentMap(layout, means=True)
-        by_moment = missing_scores(sample_patterns(sample), state.sigma, state.mu, group, data, full)
+        patterns = sample_patterns(sample).groups[group]
+        by_moment = missing_scores(patterns, state.sigma[group], state.mu[group], data, full)
         return by_moment @ layout.spread(full.jacobian(state)[group], group)
     if moments.means and not centred:
         return casewise_scores(layout, state, group, data, means=True)

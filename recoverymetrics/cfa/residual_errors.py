@@ -10,7 +10,8 @@ from recoverymetrics.cfa.estimate import asymptotic_covariance
 from recoverymetrics.cfa.inference import invert as invert_information
 from recoverymetrics.cfa.residuals import residual_parts
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import NormalMissing, invert, normal_weight
+from recoverymetrics.numerics.sem_missing import NormalMissing
+from recoverymetrics.numerics.sem_normal import invert, normal_weight
 from recoverymetrics.typing import FloatArray
 
 if TYPE_CHECKING:

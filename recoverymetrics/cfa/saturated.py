@@ -3,94 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.errors import DataError
 from recoverymetrics.numerics.optimise import scoring
-from recoverymetrics.numerics.sem_normal import (
-    NormalMissing,
+from recoverymetrics.numerics.sem_missing import (
+    GroupPatterns,
+    PatternTerms,
+    em_step,
     missing_scores,
+    pattern_slopes,
     pattern_terms,
     pattern_weight,
 )
-from recoverymetrics.numerics.sem_ram import COVARIANCE, INTERCEPT, MomentMap, RamLayout
-from recoverymetrics.typing import FloatArray, IntArray
+from recoverymetrics.numerics.sem_ram import MomentMap
+from recoverymetrics.typing import FloatArray
 
 TOLERANCE = 1e-12
+CYCLES = 20
+"""Most EM cycles before Newton steps."""
+NEAR = 1e-2
+"""Change of the log-likelihood in a cycle from which Newton steps are safe and quicker."""
 
 
-def saturated_layout(p: int) -> RamLayout:
-    """Means, variances and covariances as free parameters, in the order of `MomentMap`."""
-    col, row = np.triu_indices(p, 1)
-    diagonal = np.arange(p)
-    kind = np.concatenate([np.full(p, INTERCEPT), np.full(p + len(row), COVARIANCE)])
-    rows: IntArray = np.concatenate([diagonal, diagonal, row])
-    cols: IntArray = np.concatenate([np.zeros(p, dtype=np.int64), diagonal, col])
-    q = len(kind)
-    return RamLayout(
-        p,
-        p,
-        kind,
-        rows,
-        cols,
-        np.zeros((1, q)),
-        np.arange(q)[None, :],
-        q,
-        np.zeros(p, dtype=bool),
-        np.zeros(0, dtype=np.int64),
-    )
+@dataclass(frozen=True)
+class _Saturated:
+    """Unrestricted moments of one group as the parameters of its likelihood, per person."""
+
+    group: GroupPatterns
+    moments: MomentMap
+
+    def split(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Covariances and means from the moments in their order."""
+        p = self.group.mask.shape[1]
+        row, col = self.moments.layout.pairs
+        S = np.diag(x[p : 2 * p])
+        S[row, col] = S[col, row] = x[2 * p :]
+        return S, x[:p]
+
+    def _terms(self, x: FloatArray) -> PatternTerms | None:
+        last = self.__dict__.get("_last")
+        if last is None or last[0] is not x:
+            last = self.__dict__["_last"] = (x, pattern_terms(self.group, *self.split(x)))
+        found: PatternTerms | None = last[1]
+        return found
+
+    def value_gradient(self, x: FloatArray) -> tuple[float, FloatArray]:
+        """Minus the mean log-likelihood and its gradient."""
+        terms = self._terms(x)
+        if terms is None:
+            return np.inf, np.zeros_like(x)
+        Q, d = pattern_slopes(self.group, terms)
+        row, col = self.moments.layout.pairs
+        gradient = np.concatenate([d, np.diagonal(Q), 2.0 * Q[row, col]])
+        return terms.value / self.group.total, gradient / self.group.total
+
+    def _information(self, x: FloatArray, *, observed: bool) -> FloatArray:
+        terms = self._terms(x)
+        if terms is None:
+            raise np.linalg.LinAlgError("the covariance matrix is not positive definite")
+        return pattern_weight(self.group, self.moments, terms, observed=observed) / self.group.total
+
+    def metric(self, x: FloatArray) -> FloatArray:
+        """Expected information."""
+        return self._information(x, observed=False)
+
+    def hessian(self, x: FloatArray) -> FloatArray:
+        """Observed information."""
+        return self._information(x, observed=True)
 
 
-def fit_saturated(sample: Sample) -> tuple[Sample, float]:
+def fit_saturated(sample: Sample, moments: MomentMap) -> tuple[Sample, float]:
     """Fill in the maximum likelihood means and covariances of each group; also the log-likelihood."""
     if sample.patterns is None:
         raise ValueError("the sample has no missing-data patterns")
-    p = len(sample.items)
-    layout = saturated_layout(p)
-    moments = MomentMap(layout, means=True)
-    row, col = layout.pairs
     means, covariances, loglik = [], [], 0.0
-    for group, label in enumerate(sample.groups):
-        patterns = sample.patterns.take_group(group)
-        objective = NormalMissing(layout, patterns)
-        start = moments.pack(
-            np.zeros((1, 0)), sample.mean[group : group + 1], sample.covariance[group : group + 1]
-        )[0]
+    for g, (label, group) in enumerate(zip(sample.groups, sample.patterns.groups, strict=True)):
+        objective = _Saturated(group, moments)
+        S, m = _em(group, sample.covariance[g], sample.mean[g])
         found = scoring(
             objective.value_gradient,
             objective.metric,
-            start,
-            tolerance=TOLERANCE / patterns.total,
+            moments.pack(np.zeros((1, 0)), m[None], S[None])[0],
+            tolerance=TOLERANCE / group.total,
             hessian=objective.hessian,
-            refresh=len(patterns.count) <= 400,
+            newton_from=0,
         )
         if not found.converged:
             raise DataError(
                 f"the saturated model with missing data did not converge in group {label!r}; too few persons "
                 "answered some items together."
             )
-        S = np.zeros((p, p))
-        S[np.arange(p), np.arange(p)] = found.x[p : 2 * p]
-        S[row, col] = S[col, row] = found.x[2 * p :]
-        means.append(found.x[:p])
+        S, m = objective.split(found.x)
+        means.append(m)
         covariances.append(S)
-        loglik -= found.value * patterns.total
+        loglik -= found.value * group.total
     return replace(sample, mean=np.stack(means), covariance=np.stack(covariances)), loglik
+
+
+def _em(group: GroupPatterns, S: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Covariances and means after EM cycles, near the maximum."""
+    value = np.inf
+    for _ in range(CYCLES):
+        terms = pattern_terms(group, S, m)
+        if terms is None or value - terms.value < NEAR:
+            break
+        value = terms.value
+        S, m = em_step(group, terms, m)
+    return S, m
 
 
 def saturated_pieces(sample: Sample, moments: MomentMap) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Per group: observed information of the saturated moments and outer product of scores, per person."""
     if sample.patterns is None:
         raise ValueError("the sample has no missing-data patterns")
-    for group in range(len(sample.n)):
-        patterns = sample.patterns.take_group(group)
-        S, m = sample.covariance[group : group + 1], sample.mean[group : group + 1]
-        terms = pattern_terms(patterns, S, m)
+    for g, group in enumerate(sample.patterns.groups):
+        S, m = sample.covariance[g], sample.mean[g]
+        terms = pattern_terms(group, S, m)
         if terms is None:
             raise np.linalg.LinAlgError("the saturated covariance matrix is not positive definite")
-        A = pattern_weight(patterns, moments, terms, observed=True)[0] / patterns.total
-        scores = sample.pooled(group, missing_scores(patterns, S, m, 0, sample.data[group], moments))
-        yield A, scores.T @ scores / patterns.total
+        A = pattern_weight(group, moments, terms, observed=True) / group.total
+        scores = sample.pooled(g, missing_scores(group, S, m, sample.data[g], moments))
+        yield A, scores.T @ scores / group.total

@@ -58,7 +58,7 @@ def scoring(
     tolerance: float,
     hessian: Metric | None = None,
     max_iter: int = 150,
-    refresh: bool = True,
+    newton_from: int = NEWTON_FROM,
     arrow: Arrow | None = None,
 ) -> Minimum:
     """Minimise by damped scoring steps, then Newton steps where the Hessian is at hand.
@@ -74,11 +74,11 @@ def scoring(
     tolerance : float
         Stop when the predicted decrease ``g' H^-1 g`` falls below it.
     hessian : callable, optional
-        Exact Hessian, used from the third step on wherever it is positive definite.
+        Exact Hessian, used wherever it is positive definite.
     max_iter : int, default 150
         Most steps.
-    refresh : bool, default True
-        Evaluate the matrix at every step; otherwise once for each kind, with BFGS updates in between.
+    newton_from : int, default 2
+        Steps before the exact Hessian is used; 0 from a start close to the minimum.
     arrow : Arrow, optional
         Shape of the matrices, to factor them quickly.
 
@@ -91,10 +91,9 @@ def scoring(
     if x.size == 0:
         return Minimum(x, value, gradient, 0, True, "nothing to estimate")
     shape = Arrow((), np.arange(x.size)) if arrow is None else arrow
-    matrix = metric(x)
-    factor = shape.factor(matrix)
-    newton = False
     for iteration in range(1, max_iter + 1):
+        exact = hessian if iteration > newton_from else None
+        matrix, factor, newton = _curvature(shape, x, metric, exact)
         step, decrease = _step(shape, matrix, factor, gradient)
         trial, f, g, length = _line_search(value_gradient, x, value, gradient, step)
         done = decrease < (QUADRATIC * tolerance if newton else tolerance)
@@ -102,25 +101,23 @@ def scoring(
             if done or decrease < 1e4 * tolerance:
                 return Minimum(x, value, gradient, iteration, True, "no further decrease")
             break
-        moved, turned = trial - x, g - gradient
         x, value, gradient = trial, f, g
         if done:
             return Minimum(x, value, gradient, iteration, True, "the predicted decrease vanished")
-        exact = hessian is not None and _due(iteration, refresh)
-        if exact and hessian is not None:
-            matrix = hessian(x)
-            factor = shape.factor(matrix)
-        newton = refresh and exact and factor is not None
-        if not exact or factor is None:
-            matrix = metric(x) if refresh else _bfgs(matrix, moved, turned)
-            shape = shape if refresh else Arrow((), np.arange(x.size))
-            factor = shape.factor(matrix)
     return _quasi_newton(value_gradient, metric, x, tolerance, max_iter)
 
 
-def _due(iteration: int, refresh: bool) -> bool:
-    """Whether the exact Hessian replaces the metric at this step."""
-    return iteration >= NEWTON_FROM if refresh else iteration == 2 * NEWTON_FROM
+def _curvature(
+    shape: Arrow, x: FloatArray, metric: Metric, hessian: Metric | None
+) -> tuple[FloatArray, ArrowFactor | None, bool]:
+    """Hessian where there is one and it is positive definite, else the metric; its factor; and which it was."""
+    if hessian is not None:
+        matrix = hessian(x)
+        factor = shape.factor(matrix)
+        if factor is not None:
+            return matrix, factor, True
+    matrix = metric(x)
+    return matrix, shape.factor(matrix), False
 
 
 def _step(
@@ -155,15 +152,6 @@ def _line_search(
             return trial, f, g, length
         length *= 0.5
     return x, value, gradient, 0.0
-
-
-def _bfgs(H: FloatArray, s: FloatArray, y: FloatArray) -> FloatArray:
-    sy = float(s @ y)
-    Hs = H @ s
-    sHs = float(s @ Hs)
-    if sy <= 1e-12 * sHs:
-        return H
-    return H + np.outer(y, y) / sy - np.outer(Hs, Hs) / sHs
 
 
 def _quasi_newton(
