@@ -150,6 +150,8 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return import_module(f"recoverymetrics.{name}")
         if name not in _HOME_OF:
             raise AttributeError(f"module 'recoverymetrics' has no attribute {name!r}")
         value = getattr(import_module(f"recoverymetrics.{_HOME_OF[name]}"), name)
