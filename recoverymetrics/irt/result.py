@@ -17,9 +17,9 @@ from recoverymetrics.irt import curves, tables
 from recoverymetrics.irt.calibration import Calibration, Estimated
 from recoverymetrics.irt.global_fit import global_fit_frame
 from recoverymetrics.irt.item_fit import item_fit_frame
-from recoverymetrics.irt.layout import Restrictions
 from recoverymetrics.irt.reliability import reliability_frame
 from recoverymetrics.irt.residuals import local_dependence_frame, person_fit_frame
+from recoverymetrics.irt.restrictions import Restrictions
 from recoverymetrics.irt.score_frames import raw_score_table, score_frame
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
 

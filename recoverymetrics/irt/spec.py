@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from recoverymetrics.errors import OptionError
-from recoverymetrics.irt.layout import Restrictions
 from recoverymetrics.irt.models import Choice, choose_model
+from recoverymetrics.irt.restrictions import Restrictions
 from recoverymetrics.irt.structure import Structure
 from recoverymetrics.numerics.quadrature import Nodes, quasi_random_nodes, rectangular_nodes
 
@@ -210,3 +210,13 @@ def make_restrictions(
     return Restrictions(
         several(equal), several(partial), several(free), dict(fixed or {}), tuple(tuple(s) for s in constrain)
     )
+
+
+def check_density(density: str, structure: Structure, groups: Sequence[str]) -> str:
+    """Validate the latent density."""
+    name = str(density).lower()
+    if name not in DENSITIES:
+        raise OptionError(f"unknown density {density!r}; choose one of {', '.join(DENSITIES)}.")
+    if name == "empirical" and (len(structure.factors) > 1 or len(groups) > 1):
+        raise OptionError("the empirical histogram is for one factor and one group.")
+    return name

@@ -1,0 +1,105 @@
+"""What is said about data before a calibration and about estimates after it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recoverymetrics.errors import DataError
+from recoverymetrics.irt.layout import Layout
+from recoverymetrics.irt.responses import CodedResponses
+from recoverymetrics.irt.spec import IRTSpec, Quadrature
+from recoverymetrics.numerics.em_accelerated import Maximum
+from recoverymetrics.typing import FloatArray
+
+STEEPEST = 25.0
+"""A slope beyond this is reported as diverging."""
+
+
+def check_variation(coded: CodedResponses) -> tuple[str, ...]:
+    """Refuse items without variation; note categories that nobody used."""
+    notes = []
+    for item, values in zip(coded.items, coded.categories, strict=True):
+        if len(values) == 0:
+            raise DataError(f"item {item!r} has no responses at all; leave it out of items=.")
+        if len(values) == 1:
+            raise DataError(
+                f"everybody who answered item {item!r} chose category {values[0]:g}; an item without variation has no "
+                "parameters. Leave it out of items=."
+            )
+        gaps = [v for v in range(int(values[0]), int(values[-1]) + 1) if v not in values]
+        if gaps:
+            listed = ", ".join(map(str, gaps))
+            notes.append(
+                f"nobody used category {listed} of item {item!r}; it is calibrated on the categories used "
+                f"({', '.join(f'{v:g}' for v in values)})."
+            )
+    return tuple(notes)
+
+
+def check_usage(layout: Layout, coded: CodedResponses, spec: IRTSpec) -> tuple[str, ...]:
+    """Categories that nobody used in a group: an error where their parameters are estimated there alone."""
+    if len(coded.groups) == 1:
+        return ()
+    usage, notes = coded.usage(), []
+    for g, j, k in zip(*np.nonzero(usage == 0), strict=True):
+        item, label, value = coded.items[j], coded.groups[g], coded.categories[j][k]
+        alone = [
+            m for m in range(len(coded.groups)) if np.array_equal(layout.place[m, j], layout.place[g, j])
+        ]
+        where = f"nobody in group {label!r} used category {value:g} of item {item!r}"
+        if len(alone) == 1 and not _intercepts_shared(layout, g, int(j)):
+            raise DataError(
+                f"{where}, so its intercepts cannot be estimated in that group; hold them equal "
+                f"(equal='intercepts' or equal=[{item!r}]), merge categories before the call, or leave the group out."
+            )
+        notes.append(f"{where}; its parameters come from the other groups.")
+    return tuple(notes)
+
+
+def _intercepts_shared(layout: Layout, g: int, j: int) -> bool:
+    b, r = layout.place[g, j]
+    batch = layout.batches[b]
+    m = batch.factors.shape[1]
+    own = set(batch.slots[r, m:].tolist())
+    others = [layout.batches[bb].slots[rr, m:] for bb, rr in np.delete(layout.place[:, j], g, axis=0)]
+    return own <= set(np.concatenate(others).tolist()) or min(own) >= layout.n_free
+
+
+def truncated(layout: Layout, x: FloatArray, spec: IRTSpec) -> tuple[str, ...]:
+    """Latent densities that reach beyond the nodes."""
+    if not isinstance(spec.quadrature, Quadrature):
+        return ()
+    low, high = spec.quadrature.limits
+    notes = []
+    for g, label in enumerate(layout.groups):
+        mean, cov = layout.moments(layout.extend(x), g)
+        reach = 3.0 * np.sqrt(np.diag(cov))
+        if (mean - reach < low).any() or (mean + reach > high).any():
+            notes.append(
+                f"the latent density of group {label!r} reaches beyond the nodes ({low:g} to {high:g}); refit with wider "
+                f"ones, for example quadrature=Quadrature(n=121, limits=({2 * low:g}, {2 * high:g}))."
+            )
+    return tuple(notes)
+
+
+def complaints(layout: Layout, found: Maximum, ok: bool | None, se: str | None) -> tuple[str, ...]:
+    """Failed convergence, an information matrix that is not positive definite, diverging slopes."""
+    notes = []
+    if not found.converged:
+        notes.append(
+            f"the estimation did not converge in {found.n_evaluations} E-steps; estimates are those of the last one. "
+            "Raise max_iterations, add priors, or simplify the model."
+        )
+    if se is not None and ok is False:
+        notes.append(
+            "the observed information matrix is not positive definite, so there are no standard errors: the model "
+            "is not identified by these data, or the search stopped away from a maximum."
+        )
+    for slot, (group, item, name) in enumerate(layout.labels):
+        if name[0] == "a" and name[1:].isdigit() and abs(found.x[slot]) > STEEPEST:
+            notes.append(
+                f"the slope of item {item!r} diverges ({found.x[slot]:.1f}{'' if group == 'all' else ' in ' + group}); "
+                "the item separates persons perfectly or duplicates another one. Use a prior, for example "
+                "priors={'a': LogNormal(0, 0.5)}."
+            )
+    return tuple(notes)

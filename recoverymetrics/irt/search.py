@@ -1,0 +1,149 @@
+"""The way from starting values to the maximum, and the covariance matrix there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recoverymetrics.errors import ModelError
+from recoverymetrics.irt.adaptive import cross_product, maximise_adaptive, starting_problem
+from recoverymetrics.irt.information import cross_product_information, observed_information
+from recoverymetrics.irt.layout import Layout
+from recoverymetrics.irt.likelihood import Problem
+from recoverymetrics.irt.priors import PriorTerm
+from recoverymetrics.irt.responses import CodedResponses
+from recoverymetrics.irt.spec import IRTSpec, QuasiMonteCarlo, make_coarse_nodes, make_nodes
+from recoverymetrics.irt.starts import starting_values
+from recoverymetrics.numerics.em_accelerated import Maximum, maximise, solve_information
+from recoverymetrics.typing import FloatArray
+
+if TYPE_CHECKING:
+    from recoverymetrics.irt.result import IRTResult
+
+WORTHWHILE = 100_000
+"""Patterns times nodes from which a first climb on coarse nodes pays."""
+ROUGH = 1e-3
+"""Gain in log-likelihood per 5,000 persons at which the climb on coarse nodes ends; single precision sees no less."""
+ROUGH_EVALUATIONS = 40
+"""Most E-steps on coarse nodes."""
+
+
+def search(task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int) -> Maximum:
+    """Climb on coarse nodes in single precision first where that is cheaper, then on the nodes asked for."""
+    coarse = make_coarse_nodes(spec.quadrature, spec.structure)
+    work = sum(p.responses.n for p in task.patterns) * task.theta.shape[0]
+    if coarse is None or work < WORTHWHILE:
+        return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
+    persons = sum(float(p.responses.weights.sum()) for p in task.patterns)
+    rough = maximise(
+        task.coarse(*coarse),
+        start,
+        tolerance=max(ROUGH * max(1.0, persons / 5000), tolerance),
+        max_evaluations=min(max_iterations, ROUGH_EVALUATIONS),
+    )
+    if not np.isfinite(rough.point.value):
+        return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
+    fine = maximise(task, rough.x, tolerance=tolerance, max_evaluations=max_iterations, memory=rough.memory)
+    return replace(fine, n_evaluations=fine.n_evaluations + rough.n_evaluations)
+
+
+def search_adaptive(
+    task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int
+) -> tuple[Maximum, FloatArray | None, bool | None]:
+    """A rough climb on a thousand quasi-random points, then adaptive quadrature; cross-product standard errors."""
+    nodes, _ = make_nodes(QuasiMonteCarlo(1024), spec.structure)
+    rough = maximise(task.coarse(nodes), start, tolerance=0.1, max_evaluations=ROUGH_EVALUATIONS)
+    begin = rough.x if np.isfinite(rough.point.value) else start
+    problem = starting_problem(task.layout, task.patterns, task.adaptive, begin, task.priors)
+    found, problem = maximise_adaptive(problem, begin, tolerance, max_iterations)
+    found = replace(found, n_evaluations=found.n_evaluations + rough.n_evaluations)
+    if spec.se is None:
+        return found, None, None
+    information = cross_product(problem, found.x)
+    return found, solve_information(information, np.eye(found.x.size)), _positive(information)
+
+
+def initial(layout: Layout, coded: CodedResponses, start: IRTResult | FloatArray | None) -> FloatArray:
+    """Starting values: given, taken over by name from an earlier fit, or from the data."""
+    if start is None:
+        return starting_values(layout, coded)
+    if hasattr(start, "calibration"):
+        return warm_start(layout, start, starting_values(layout, coded))
+    values = np.asarray(start, dtype=float).ravel()
+    if values.size != layout.n_free:
+        raise ModelError(f"start= has {values.size} values, the model has {layout.n_free} free parameters.")
+    return values
+
+
+def warm_start(layout: Layout, earlier: IRTResult, fallback: FloatArray) -> FloatArray:
+    """Values of an earlier fit by group, item and parameter name."""
+    old = earlier.calibration.problem.layout
+    extended = old.extend(earlier.x)
+    known = {(old.groups[g], old.items[j], name): extended[slot] for g, j, name, slot in old.cells()}
+    for g, label in enumerate(old.groups):
+        known |= {
+            (label, "", name): extended[s] for name, s in zip(old.latent_names(), old.latent[g], strict=True)
+        }
+    x = fallback.copy()
+    for k, (group, item, name) in enumerate(layout.labels):
+        label = layout.groups[0] if group == "all" else group
+        x[k] = known.get((label, item, name), x[k])
+    return x
+
+
+def prior_terms(layout: Layout, priors: Mapping[str, Any]) -> tuple[PriorTerm, ...]:
+    """Attach priors to free parameters by ``"parameter"`` or ``"item.parameter"``; ``a`` means every slope."""
+    terms, used = [], set()
+    for slot, (_, item, name) in enumerate(layout.labels):
+        aliases = {"logit_g": "g", "logit_u": "u"}
+        keys = [f"{item}.{name}", f"{item}.{aliases.get(name, name)}", name, aliases.get(name, name)]
+        keys += ["a"] if name[0] == "a" and name[1:].isdigit() else []
+        for key in keys:
+            if item and key in priors:
+                terms.append(PriorTerm(slot, priors[key]))
+                used.add(key)
+                break
+    unused = [key for key in priors if key not in used]
+    if unused:
+        raise ModelError(
+            f"the prior for {unused[0]!r} fits no free parameter; write 'parameter' or 'item.parameter'."
+        )
+    return tuple(terms)
+
+
+def log_prior(problem: Problem, x: FloatArray) -> float:
+    """Sum of the log prior densities."""
+    return float(sum(term.density.derivatives(x[term.slot])[0] for term in problem.priors))
+
+
+def with_covariance(
+    problem: Problem, found: Maximum, se: str | None
+) -> tuple[Maximum, FloatArray | None, bool | None]:
+    """Covariance matrix of the estimates; a Newton step with the observed information sharpens them first."""
+    if se is None:
+        return found, None, None
+    if se == "crossprod":
+        information = cross_product_information(problem, found.x)
+        return found, solve_information(information, np.eye(found.x.size)), _positive(information)
+    information = observed_information(problem, found.x)
+    positive = _positive(information)
+    if not positive:
+        return found, np.full_like(information, np.nan), False
+    inverse = solve_information(information, np.eye(found.x.size))
+    step = inverse @ found.point.gradient
+    if float(np.abs(step).max()) < 0.05:
+        trial = problem(found.x + step)
+        if trial.value >= found.point.value - 1e-9 * abs(found.point.value):
+            found = replace(found, x=found.x + step, point=trial, n_evaluations=found.n_evaluations + 1)
+    if se == "sandwich":
+        meat = cross_product_information(problem, found.x)
+        return found, inverse @ meat @ inverse, True
+    return found, inverse, True
+
+
+def _positive(information: FloatArray) -> bool:
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    return bool(np.linalg.eigvalsh(information / np.outer(scale, scale))[0] > 1e-8)
