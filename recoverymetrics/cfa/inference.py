@@ -58,14 +58,15 @@ def invert(
     inner = information if tangent is None else tangent.T @ information @ tangent
     if inner.size == 0:
         return np.zeros_like(information), False
-    scale = np.sqrt(np.maximum(np.abs(np.diagonal(inner)), 1e-300))
-    scaled = inner / (scale[:, None] * scale)
     shape = arrow if arrow is not None and tangent is None else Arrow((), np.arange(len(inner)))
-    factor = shape.factor(scaled)
-    singular = factor is None or factor.smallest_pivot < SINGULAR
-    inverse = (np.linalg.pinv(scaled, hermitian=True) if factor is None or singular else factor.inverse()) / (
-        scale[:, None] * scale
-    )
+    factor = shape.factor(inner)
+    singular = factor is None or factor.relative_pivot < SINGULAR
+    if factor is None or singular:
+        scale = np.sqrt(np.maximum(np.abs(np.diagonal(inner)), 1e-300))
+        outer = scale[:, None] * scale
+        inverse = np.linalg.pinv(inner / outer, hermitian=True) / outer
+    else:
+        inverse = factor.inverse()
     return (inverse if tangent is None else tangent @ inverse @ tangent.T), singular
 
 

@@ -18,7 +18,7 @@ from recoverymetrics.cfa.indices import (
 )
 from recoverymetrics.cfa.residuals import residual_parts
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_normal import normal_weight
+from recoverymetrics.numerics.sem_normal import invert
 from recoverymetrics.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -96,17 +96,6 @@ def _given_trace(result: CFAResult) -> float:
     return float(np.einsum("ij,ji->i", found.inverse[x], found.middle[:, x]).sum())
 
 
-def _modelled(result: CFAResult) -> FloatArray:
-    """One for each moment of the model, zero for means and covariances among exogenous predictors, shape (m,)."""
-    moments, layout = result.moments, result.layout
-    x = np.isin(np.array(result.table.observed, dtype=object), result.table.exogenous)
-    row, col = layout.pairs
-    first = np.zeros(len(layout.threshold_item), dtype=bool)
-    c = layout.continuous
-    given = np.concatenate([first, x[moments.mean_items], x[c], x[row] & x[col]])
-    return 1.0 - given
-
-
 def robust_pair(result: CFAResult) -> RobustPair | None:
     """What the robust indices are made of: complete data from the scaled tests, else corrected statistics."""
     from recoverymetrics.cfa.robust_fit import categorical_pair, missing_pair
@@ -121,27 +110,50 @@ def robust_pair(result: CFAResult) -> RobustPair | None:
     return None
 
 
+def _gfi(result: CFAResult) -> float:
+    """Goodness of fit: one less the share of the weighted moments that is left; those of exogenous predictors are given."""
+    parts, moments, objective = residual_parts(result), result.moments, result.objective
+    x = np.isin(np.array(result.table.observed, dtype=object), result.table.exogenous)
+    together = x[:, None] & x
+    S, D = np.where(together, 0.0, parts.S), np.where(together, 0.0, parts.S - parts.Sigma)
+    if isinstance(objective, LeastSquares):
+        weights = objective.weights
+        if result.spec.discrepancy == "ULS" and not result.layout.any_ordinal:
+            weights = np.ones_like(weights)
+        tau = result.sample.tau
+        gap = tau - parts.mu if tau.size else tau
+        m = np.where(x, 0.0, result.sample.mean)
+        d = np.where(x, 0.0, result.sample.mean - result.state.mu)
+        left, whole = (_weighted_square(weights, moments.pack(*v)) for v in ((gap, d, D), (tau, m, S)))
+    else:
+        m, d = parts.m, parts.m - parts.mu
+        if moments.means:
+            m, d = np.where(x, 0.0, m), np.where(x, 0.0, d)
+        inverse = invert(result.state.sigma)
+        left, whole = (_normal_square(inverse, *v) for v in ((D, d), (S, m)))
+    return float(parts.share @ (1.0 - left / whole))
+
+
+def _weighted_square(weights: FloatArray, moments: FloatArray) -> FloatArray:
+    """``s' W s`` of each group for diagonal (G, m) or full (G, m, m) weights."""
+    if weights.ndim == 2:
+        return np.asarray((weights * moments**2).sum(axis=1))
+    return np.asarray(np.einsum("gi,gij,gj->g", moments, weights, moments))
+
+
+def _normal_square(inverse: FloatArray, S: FloatArray, m: FloatArray) -> FloatArray:
+    """The same for the normal weight of covariances and means: ``tr((Si S)^2) / 2 + m' Si m``."""
+    product = inverse @ S
+    square = 0.5 * (product * np.swapaxes(product, 1, 2)).sum(axis=(1, 2))
+    if m.shape[1]:
+        square = square + (m * (inverse @ m[:, :, None])[:, :, 0]).sum(axis=1)
+    return np.asarray(square)
+
+
 def _goodness(result: CFAResult, n: float) -> dict[str, float]:
     """GFI, AGFI, PGFI, McDonald's index, ECVI and, for ordered items, WRMR."""
-    test, objective = result.test, result.objective
-    moments, sample = result.moments, result.sample
-    vector = moments.moments(result.state)
-    parts = residual_parts(result)
-    observed = moments.pack(sample.tau, sample.mean, parts.S)
-    modelled = _modelled(result)
-    gfi = 0.0
-    inverses = None if isinstance(objective, LeastSquares) else np.linalg.inv(result.state.sigma)
-    for g in range(len(sample.n)):
-        gap, whole = modelled * (observed[g] - vector[g]), modelled * observed[g]
-        if inverses is not None:
-            W = normal_weight(moments, inverses[g])
-        else:
-            unit = result.spec.discrepancy == "ULS" and not result.layout.any_ordinal
-            W = objective.weights[g]  # type: ignore[union-attr]
-            W = np.ones_like(W) if unit else W
-        weighted = (lambda v, W=W: W * v) if W.ndim == 1 else (lambda v, W=W: W @ v)
-        ratio = float(gap @ weighted(gap)) / float(whole @ weighted(whole))
-        gfi += parts.share[g] * (1.0 - ratio)
+    test, moments, sample = result.test, result.moments, result.sample
+    gfi = _gfi(result)
     m = moments.size * len(sample.n)
     df = test.df
     out = {"gfi": gfi}
@@ -150,6 +162,6 @@ def _goodness(result: CFAResult, n: float) -> dict[str, float]:
     out["mfi"] = math.exp(-0.5 * (test.chi2 - df) / n)
     if not result.layout.any_ordinal:
         out["ecvi"] = test.chi2 / n + 2.0 * result.npar / n
-    if isinstance(objective, LeastSquares) and result.layout.any_ordinal:
+    if isinstance(result.objective, LeastSquares) and result.layout.any_ordinal:
         out["wrmr"] = math.sqrt(test.chi2 / moments.size)
     return out

@@ -77,6 +77,8 @@ class ArrowFactor:
     ----------
     arrow : Arrow
         Shape.
+    diagonal : ndarray
+        Diagonal of the matrix.
     roots : tuple of ndarray
         Lower factors of the local blocks.
     borders : tuple of ndarray
@@ -86,6 +88,7 @@ class ArrowFactor:
     """
 
     arrow: Arrow
+    diagonal: FloatArray
     roots: tuple[FloatArray, ...]
     borders: tuple[FloatArray, ...]
     core: FloatArray
@@ -95,6 +98,15 @@ class ArrowFactor:
         """Smallest squared diagonal entry of the factors; near zero for a matrix that is nearly singular."""
         ends = [np.diagonal(root).min(initial=np.inf) for root in (*self.roots, self.core)]
         return float(min(ends, default=np.inf)) ** 2
+
+    @property
+    def relative_pivot(self) -> float:
+        """Smallest squared diagonal entry of the factors of the matrix scaled to a unit diagonal."""
+        found = np.inf
+        for part, root in zip((*self.arrow.local, self.arrow.shared), (*self.roots, self.core), strict=True):
+            if len(part):
+                found = min(found, float((np.diagonal(root) ** 2 / self.diagonal[part]).min()))
+        return found
 
     def solve(self, b: FloatArray) -> FloatArray:
         """``A^-1 b`` for a vector."""
@@ -153,7 +165,9 @@ def _inverse_from(root: FloatArray) -> FloatArray:
     if not len(root):
         return np.zeros((0, 0))
     lower = dpotri(root, lower=1)[0]
-    return np.tril(lower) + np.tril(lower, -1).T
+    inverse: FloatArray = lower + lower.T
+    inverse.flat[:: len(root) + 1] *= 0.5
+    return inverse
 
 
 def _factor(arrow: Arrow, matrix: FloatArray) -> ArrowFactor | None:
@@ -169,4 +183,6 @@ def _factor(arrow: Arrow, matrix: FloatArray) -> ArrowFactor | None:
         roots.append(root)
         borders.append(border)
     last = _cholesky(core)
-    return None if last is None else ArrowFactor(arrow, tuple(roots), tuple(borders), last)
+    if last is None:
+        return None
+    return ArrowFactor(arrow, np.diagonal(matrix), tuple(roots), tuple(borders), last)
