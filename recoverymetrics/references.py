@@ -217,6 +217,20 @@ _ENTRIES = (
         "10.1016/S0005-7967(99)00032-7",
     ),
     Reference("lord1955", "Lord FM (1955). Educ Psychol Meas 15:325-336", "10.1177/001316445501500401"),
+    Reference("mollenkopf1949", "Mollenkopf WG (1949). Psychometrika 14:189-229", "10.1007/BF02289153"),
+    Reference(
+        "thorndike1951",
+        "Thorndike RL (1951). Reliability. In: Lindquist EF (ed), Educational Measurement. ACE, 560-620",
+    ),
+    Reference(
+        "feldt1985",
+        "Feldt LS, Steffen M, Gupta NC (1985). Appl Psychol Meas 9:351-361",
+        "10.1177/014662168500900402",
+    ),
+    Reference(
+        "lord1980",
+        "Lord FM (1980). Applications of Item Response Theory to Practical Testing Problems. Erlbaum",
+    ),
     Reference("keats1957", "Keats JA (1957). Psychometrika 22:29-41", "10.1007/BF02289207"),
     Reference(
         "feldtqualls1996",

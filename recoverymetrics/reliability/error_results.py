@@ -218,9 +218,11 @@ class ConditionalError(AbstractResult):
     method : str
         Formula.
     scores : pandas.DataFrame
-        ``group score estimate conf_low conf_high n``: at each observed sum score.
+        ``group score estimate conf_low conf_high n``: at each observed sum score; from a model ``theta`` and
+        ``information`` in place of ``n``, along the latent variable.
     overall : mapping
-        ``estimate``: root mean square over persons, and ``reliability`` that follows from it.
+        ``estimate``: root mean square over persons (over the latent density of a model), and ``reliability`` that
+        follows from it.
     level : float
         Level of the limits, which are those of the person's true score, ``score ± z estimate``.
     notes : tuple of str
@@ -250,7 +252,7 @@ class ConditionalError(AbstractResult):
         """Standard error against score."""
         from recoverymetrics.reliability.plot import conditional
 
-        return conditional(self.scores, ax=ax)
+        return conditional(self.scores, self.method, ax=ax)
 
     def _title(self) -> str:
         return f"Conditional standard error of measurement ({self.method})"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 
 import numpy as np
 
+from recoverymetrics.errors import DataError
 from recoverymetrics.typing import BoolArray, FloatArray
 
 _CHUNK = 50_000
@@ -36,6 +38,17 @@ class Halves:
     best: BoolArray
     worst: BoolArray
     exhaustive: bool
+
+
+def half_members(items: tuple[str, ...], first_half: Sequence[str]) -> BoolArray:
+    """Which items belong to the first half; raises when it is empty, everything, or names unknown items."""
+    unknown = [item for item in first_half if item not in items]
+    if unknown:
+        raise DataError(f"first_half names {unknown[0]!r}, which is not among the items {', '.join(items)}.")
+    chosen = np.array([item in set(first_half) for item in items])
+    if chosen.all() or not chosen.any():
+        raise DataError("first_half must name some of the items, not none and not all of them.")
+    return chosen
 
 
 def split_halves(S: FloatArray, *, n_splits: int, rng: np.random.Generator) -> Halves:

@@ -103,15 +103,19 @@ def change(persons: pd.DataFrame, method: str, *, ax: Axes | None) -> Axes:
     return ax
 
 
-def conditional(scores: pd.DataFrame, *, ax: Axes | None) -> Axes:
+_SCALES = {"theta": "latent score", "t_score": "T score", "true_score": "expected sum score"}
+
+
+def conditional(scores: pd.DataFrame, method: str, *, ax: Axes | None) -> Axes:
     """Standard error of measurement against the score, one line per group."""
     ax = _axes(ax)
     for label, part in scores.groupby("group", sort=False):
-        ax.plot(part["score"], part["estimate"], marker="o", ms=3, lw=1.2, label=str(label))
+        marker = "o" if "n" in part else ""  # observed scores are points, a model gives a line
+        ax.plot(part["score"], part["estimate"], marker=marker, ms=3, lw=1.2, label=str(label))
     if scores["group"].nunique() > 1:
         ax.legend(frameon=False, fontsize=9)
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("sum score")
+    ax.set_xlabel(_SCALES.get(method, "sum score"))
     ax.set_ylabel("standard error of measurement")
     return ax
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import ItemData
 from recoverymetrics.numerics.intervals import Interval, wald_interval
 from recoverymetrics.numerics.seeds import generator
@@ -16,7 +15,7 @@ from recoverymetrics.reliability.alpha import row
 from recoverymetrics.reliability.bounds import split_gradient
 from recoverymetrics.reliability.groups import missing_notes, pool_within, read_groups
 from recoverymetrics.reliability.guttman import DELTA, NO_INTERVAL
-from recoverymetrics.reliability.halves import split_halves
+from recoverymetrics.reliability.halves import half_members, split_halves
 from recoverymetrics.reliability.moments import Moments
 from recoverymetrics.reliability.results import CoefficientResult
 from recoverymetrics.reliability.spec import Missing, check_level
@@ -91,7 +90,7 @@ def split_half(
     check_level(level)
     groups = read_groups(data, items=items, group=group, missing=missing)
     rng = generator(seed)
-    members = None if first_half is None else _members(groups[0].items, first_half)
+    members = None if first_half is None else half_members(groups[0].items, first_half)
     if members is None:
         parts = [_all_splits(m, standardized, n_splits, level, rng) for m in groups]
         overall = _all_splits(pool_within(groups), standardized, n_splits, level, rng)
@@ -109,16 +108,6 @@ def split_half(
         details=pd.concat([table for _, table in parts], ignore_index=True),
         notes=missing_notes(groups, missing),
     )
-
-
-def _members(items: tuple[str, ...], first_half: Sequence[str]) -> BoolArray:
-    unknown = [item for item in first_half if item not in items]
-    if unknown:
-        raise DataError(f"first_half names {unknown[0]!r}, which is not among the items {', '.join(items)}.")
-    chosen = np.array([item in set(first_half) for item in items])
-    if chosen.all() or not chosen.any():
-        raise DataError("first_half must name some of the items, not none and not all of them.")
-    return chosen
 
 
 def _all_splits(
