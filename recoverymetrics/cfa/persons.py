@@ -11,9 +11,13 @@ from recoverymetrics.cfa.scores import (
     OrdinalModel,
     Scores,
     bartlett_scores,
+    gaussian_likelihood,
+    gaussian_prior,
     ordinal_scores,
+    patterns,
     regression_scores,
 )
+from recoverymetrics.cfa.standardize import disturbance_variances
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.instrument.frame import read_items
 from recoverymetrics.numerics.sem_ram import PATH
@@ -30,10 +34,8 @@ def score_persons(
     if not result.table.latent:
         raise OptionError("the model has no latent variables, so there is nothing to score.")
     ordered = result.layout.any_ordinal
-    if ordered and not result.layout.ordinal.all():
-        raise OptionError("scores of models that mix ordered and continuous items are not available.")
     if ordered and method in ("regression", "bartlett"):
-        raise OptionError(f"method={method!r} is for continuous items; choose 'ebm' or 'ml'.")
+        raise OptionError(f"method={method!r} is for models of continuous items alone; choose 'ebm' or 'ml'.")
     if not ordered and method in ("ebm", "ml"):
         method = "regression" if method == "ebm" else "bartlett"
     if data is None:
@@ -83,8 +85,31 @@ def _score_group(result: CFAResult, group: int, values: FloatArray, method: str)
     loadings, nu = _measurement(result, group)
     if method == "bartlett":
         return _moved(bartlett_scores(layout, state, loadings, nu, group, values), shift)
+    return _score_ordered(result, group, values, loadings, nu, prior=method == "ebm")
+
+
+def _score_ordered(
+    result: CFAResult, group: int, values: FloatArray, loadings: FloatArray, nu: FloatArray, *, prior: bool
+) -> Scores:
+    """Ordered responses on top of what the continuous variables of each person say, by their pattern of missing ones."""
+    layout, state = result.layout, result.state
+    ordered, rest = np.flatnonzero(layout.ordinal), layout.continuous
     model = _ordinal_model(result, group, loadings, nu)
-    return ordinal_scores(model, _codes(result, values), prior=method == "ebm")
+    codes = _codes(result, values)[:, ordered]
+    direct = np.eye(layout.n_variables) - np.linalg.inv(state.E[group])
+    scores, errors = np.empty((len(values), loadings.shape[1])), np.empty((len(values), loadings.shape[1]))
+    for mask, rows in patterns(values[:, rest]):
+        seen, block = rest[mask], values[rows]
+        if prior:
+            known = gaussian_prior(layout, state, group, block, seen)
+        else:
+            own = seen[(loadings[seen] != 0).any(axis=1)]
+            residual = state.S[group][np.ix_(own, own)]
+            known = gaussian_likelihood(loadings[own], nu[own], residual, block[:, own])
+        offset = block[:, seen] @ direct[np.ix_(ordered, seen)].T if seen.size else 0.0
+        found = ordinal_scores(model, codes[rows], known, offset)
+        scores[rows], errors[rows] = found.values, found.std_error
+    return Scores(scores, errors)
 
 
 def _latent_means(result: CFAResult, group: int) -> FloatArray:
@@ -92,8 +117,7 @@ def _latent_means(result: CFAResult, group: int) -> FloatArray:
     p = result.layout.n_observed
     A = np.eye(result.layout.n_variables) - np.linalg.inv(result.state.E[group])
     given: FloatArray = A[p:, :p] @ result.sample.mean[group]
-    means: FloatArray = np.linalg.solve(np.eye(len(given)) - A[p:, p:], given)
-    return means
+    return np.asarray(np.linalg.solve(np.eye(len(given)) - A[p:, p:], given), dtype=np.float64)
 
 
 def _moved(scores: Scores, shift: FloatArray | float) -> Scores:
@@ -116,26 +140,25 @@ def _measurement(result: CFAResult, group: int) -> tuple[FloatArray, FloatArray]
 
 
 def _ordinal_model(result: CFAResult, group: int, loadings: FloatArray, nu: FloatArray) -> OrdinalModel:
-    layout, state, p = result.layout, result.state, result.layout.n_observed
-    total = 1.0 / state.delta[group] ** 2
-    explained = np.einsum("pk,kl,pl->p", loadings, state.V[group][p:, p:], loadings)
-    residual = total - explained
+    layout, state = result.layout, result.state
+    ordered = np.flatnonzero(layout.ordinal)
+    residual = disturbance_variances(layout, state)[group, ordered]
     if (residual <= 0).any():
         raise DataError(
-            f"item {result.table.observed[int(np.argmin(residual))]!r} has a negative residual variance; persons "
-            "cannot be scored with this solution."
+            f"item {result.table.observed[ordered[int(np.argmin(residual))]]!r} has a negative residual variance; "
+            "persons cannot be scored with this solution."
         )
-    thresholds = tuple(state.tau[group][layout.threshold_item == j] for j in range(p))
-    return OrdinalModel(
-        loadings, np.sqrt(residual), nu, thresholds, state.eta[group][p:], state.V[group][p:, p:]
-    )
+    thresholds = tuple(state.tau[group][layout.threshold_item == j] for j in ordered)
+    return OrdinalModel(loadings[ordered], np.sqrt(residual), nu[ordered], thresholds)
 
 
 def _codes(result: CFAResult, values: FloatArray) -> IntArray:
-    """Categories counted from zero in the order of the analysed sample; -1 for missing."""
+    """Categories of ordered items counted from zero in the order of the analysed sample; -1 for missing."""
     analysed = np.concatenate(result.sample.data)
     codes = np.full(values.shape, -1, dtype=np.int64)
     for j, item in enumerate(result.table.observed):
+        if not result.layout.ordinal[j]:
+            continue
         seen = np.unique(analysed[~np.isnan(analysed[:, j]), j])
         known = ~np.isnan(values[:, j])
         found = np.searchsorted(seen, values[known, j])

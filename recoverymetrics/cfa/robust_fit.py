@@ -24,23 +24,30 @@ if TYPE_CHECKING:
 
 
 def categorical_pair(result: CFAResult) -> RobustPair | None:
-    """Normal discrepancy of the polychoric correlations and its scale; None when a matrix is not positive definite."""
+    """Normal discrepancy of the polychoric (and, with continuous items, polyserial and ordinary) moments and its scale.
+
+    None when a matrix is not positive definite, and with exogenous predictors.
+    """
     sample, objective = result.sample, result.objective
     if sample.gamma is None or not isinstance(objective, LeastSquares) or not objective.diagonal:
         return None
-    if result.curvature.middle is None or not sample.ordinal.all():
+    if result.curvature.middle is None or result.table.exogenous:
         return None
     R, implied = sample.covariance, scaled_covariance(result.layout, result.state)
-    logdet, logdet_implied = _logdet(R), _logdet(implied)
+    sd = np.sqrt(np.diagonal(R, axis1=1, axis2=2))
+    logdet, logdet_implied = _logdet(R / sd[:, :, None] / sd[:, None, :]), _logdet(implied)
     if logdet is None or logdet_implied is None:
         return None
     inverse = invert(implied)
     trace = np.einsum("gij,gji->g", R, inverse)
-    chi2 = float(sample.n @ (logdet_implied - logdet + trace - R.shape[1]))
+    whole_logdet = logdet + 2.0 * np.log(sd).sum(axis=1)
+    chi2 = float(sample.n @ (logdet_implied - whole_logdet + trace - R.shape[1]))
     moments = result.moments
-    start = moments.n_first + len(result.layout.continuous)
+    start, c = moments.n_first, result.layout.continuous
+    row, col = (np.concatenate([c, side]) for side in result.layout.pairs)
+    below = start + len(c)
     J = moments.jacobian(result.state)
-    V = [correlation_weight(inv, *result.layout.pairs) for inv in inverse]
+    V = [moment_weight(inv, row, col) for inv in inverse]
     cross, outer = np.zeros_like(result.covariance), np.zeros_like(result.covariance)
     whole = whole_baseline = 0.0
     for g, (v, G, W, f) in enumerate(zip(V, sample.gamma, objective.weights, sample.share, strict=True)):
@@ -51,7 +58,8 @@ def categorical_pair(result: CFAResult) -> RobustPair | None:
         cross[at] += f * (right.T @ (G[start:] @ (W[:, None] * D)))
         outer[at] += f * (D[start:].T @ right)
         whole += float((v * G[start:, start:].T).sum())
-        whole_baseline += float(np.trace(G[start:, start:]))
+        unit = (sd[g, row] * sd[g, col])[len(c) :] ** 2
+        whole_baseline += float((np.diagonal(G)[below:] / unit).sum())
     sandwich = result.layout.arrow.sandwich(result.curvature.inverse, result.curvature.middle)
     trace = whole - 2.0 * float((result.curvature.inverse * cross).sum()) + float((outer * sandwich).sum())
     return RobustPair(
@@ -67,10 +75,14 @@ def _logdet(matrices: FloatArray) -> FloatArray | None:
     return logdet if (sign > 0).all() and (np.linalg.eigvalsh(matrices)[:, 0] > 0).all() else None
 
 
-def correlation_weight(inverse: FloatArray, row: IntArray, col: IntArray) -> FloatArray:
-    """Normal-theory weight of the correlations below the diagonal."""
+def moment_weight(inverse: FloatArray, row: IntArray, col: IntArray) -> FloatArray:
+    """Normal-theory weight of the covariances (or correlations) at ``row``, ``col``, variances among them."""
     straight = inverse[row[:, None], row] * inverse[col[:, None], col]
-    return straight + inverse[row[:, None], col] * inverse[col[:, None], row]
+    half = np.where(row == col, 0.5, 1.0)
+    weight: FloatArray = (
+        half[:, None] * half * (straight + inverse[row[:, None], col] * inverse[col[:, None], row])
+    )
+    return weight
 
 
 def residual_trace(

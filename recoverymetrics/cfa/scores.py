@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr
+from scipy.special import log_ndtr
 
 from recoverymetrics.numerics.sem_normal import invert
 from recoverymetrics.numerics.sem_ram import RamLayout, RamState
@@ -28,7 +28,7 @@ def regression_scores(layout: RamLayout, state: RamState, group: int, data: Floa
     prior = state.V[group][p:, p:]
     values = np.empty((len(data), len(prior)))
     errors = np.empty_like(values)
-    for mask, rows in _patterns(data):
+    for mask, rows in patterns(data):
         inverse = np.linalg.inv(sigma[np.ix_(mask, mask)])
         weight = cross[:, mask] @ inverse
         values[rows] = state.eta[group][p:] + (data[np.ix_(rows, mask)] - mu[mask]) @ weight.T
@@ -50,7 +50,7 @@ def bartlett_scores(
     k = A.shape[1]
     values = np.full((len(data), k), np.nan)
     errors = np.full((len(data), k), np.nan)
-    for mask, rows in _patterns(data):
+    for mask, rows in patterns(data):
         own = np.flatnonzero((A[mask] != 0).any(axis=0))
         L = A[np.ix_(mask, own)]
         weighted = np.linalg.solve(theta[np.ix_(mask, mask)], L)
@@ -60,45 +60,101 @@ def bartlett_scores(
     return Scores(values, errors)
 
 
-def _patterns(data: FloatArray) -> list[tuple[IntArray, IntArray]]:
+def patterns(data: FloatArray) -> list[tuple[IntArray, IntArray]]:
+    """Observed columns and rows of each pattern of missing values."""
     seen = ~np.isnan(data)
     if seen.all():
         return [(np.arange(data.shape[1]), np.arange(len(data)))]
     unique, inverse = np.unique(seen, axis=0, return_inverse=True)
     flat = inverse.ravel()
-    return [(np.flatnonzero(mask), np.flatnonzero(flat == k)) for k, mask in enumerate(unique) if mask.any()]
+    return [(np.flatnonzero(mask), np.flatnonzero(flat == k)) for k, mask in enumerate(unique)]
 
 
 @dataclass(frozen=True)
 class OrdinalModel:
-    """Latent responses of one group: loadings (p, k), residual sd (p,), intercepts (p,), thresholds by item."""
+    """Latent responses of the ordered items of one group.
+
+    Attributes
+    ----------
+    loadings : ndarray, shape (p, k)
+        Loadings.
+    residual_sd : ndarray, shape (p,)
+        Residual standard deviations.
+    intercepts : ndarray, shape (p,)
+        Intercepts.
+    thresholds : tuple of ndarray
+        Thresholds of each item.
+    """
 
     loadings: FloatArray
     residual_sd: FloatArray
     intercepts: FloatArray
     thresholds: tuple[FloatArray, ...]
-    prior_mean: FloatArray
-    prior_covariance: FloatArray
 
 
-def ordinal_scores(model: OrdinalModel, codes: IntArray, *, prior: bool, max_iter: int = 100) -> Scores:
-    """Posterior modes (empirical Bayes) or, without the prior, maximum likelihood scores of all persons at once.
+@dataclass(frozen=True)
+class Quadratic:
+    """What is known of the latent variables before the ordered responses: ``pull' eta - eta' precision eta / 2``.
 
-    Newton steps on the stacked persons; responses below 0 are missing.
+    ``precision`` (k, k) is the same for all persons, ``pull`` (n, k) is each person's precision times mean.
+    """
+
+    precision: FloatArray
+    pull: FloatArray
+
+    def start(self) -> FloatArray:
+        """The mode of the quadratic, shape (n, k); zero in directions of which nothing is known."""
+        mode: FloatArray = self.pull @ np.linalg.pinv(self.precision, hermitian=True)
+        return mode
+
+
+def gaussian_prior(
+    layout: RamLayout, state: RamState, group: int, data: FloatArray, observed: IntArray
+) -> Quadratic:
+    """Normal distribution of the latent variables, given the continuous variables ``observed`` of each person."""
+    p = layout.n_observed
+    mean, covariance = state.eta[group][p:], state.V[group][p:, p:]
+    cross, own = state.V[group][p:][:, observed], state.V[group][np.ix_(observed, observed)]
+    weight = cross @ np.linalg.inv(own) if observed.size else cross
+    precision = invert(covariance - weight @ cross.T)
+    means = mean + (data[:, observed] - state.mu[group][observed]) @ weight.T
+    return Quadratic(precision, means @ precision)
+
+
+def gaussian_likelihood(
+    loadings: FloatArray, intercepts: FloatArray, residual: FloatArray, data: FloatArray
+) -> Quadratic:
+    """Likelihood of continuous indicators with loadings (c, k) and residual covariances (c, c)."""
+    weighted = np.linalg.solve(residual, loadings) if len(loadings) else loadings
+    return Quadratic(loadings.T @ weighted, (data - intercepts) @ weighted)
+
+
+def ordinal_scores(
+    model: OrdinalModel,
+    codes: IntArray,
+    known: Quadratic,
+    offset: FloatArray | float = 0.0,
+    *,
+    max_iter: int = 100,
+) -> Scores:
+    """Modes of the posterior (or of the likelihood, when ``known`` has no prior) of all persons at once.
+
+    Newton steps on the stacked persons; responses below 0 are missing, ``offset`` (n, p) moves the latent responses.
     """
     n, k = len(codes), model.loadings.shape[1]
     low, high = _bounds(model, codes)
-    precision = invert(model.prior_covariance)
-    eta = np.tile(model.prior_mean, (n, 1)) if prior else np.zeros((n, k))
+    shift = offset / model.residual_sd
+    low, high = low - shift, high - shift
+    eta = known.start()
     slope = model.loadings / model.residual_sd[:, None]
-    value = _log_posterior(model, eta, low, high, slope, precision, prior=prior)
+    value = _log_posterior(eta, low, high, slope, known)
     for _ in range(max_iter):
-        gradient, information = _derivatives(model, eta, low, high, slope, precision, prior=prior)
+        gradient, information = _derivatives(eta, low, high, slope, known)
         step = np.linalg.solve(information + 1e-10 * np.eye(k), gradient[:, :, None])[:, :, 0]
         length = np.ones(n)
         for _ in range(20):
             trial = eta + length[:, None] * step
-            new = _log_posterior(model, trial, low, high, slope, precision, prior=prior)
+            new = _log_posterior(trial, low, high, slope, known)
             worse = ~(new >= value - 1e-12)
             if not worse.any():
                 break
@@ -108,7 +164,7 @@ def ordinal_scores(model: OrdinalModel, codes: IntArray, *, prior: bool, max_ite
         value = np.where(good, new, value)
         if np.abs(length[:, None] * step)[good].max(initial=0.0) < 1e-9:
             break
-    _, information = _derivatives(model, eta, low, high, slope, precision, prior=prior)
+    _, information = _derivatives(eta, low, high, slope, known)
     variances = np.diagonal(np.linalg.inv(information + 1e-10 * np.eye(k)), axis1=1, axis2=2)
     return Scores(eta, np.sqrt(np.maximum(variances, 0.0)))
 
@@ -135,32 +191,16 @@ def _log_difference(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def _log_posterior(
-    model: OrdinalModel,
-    eta: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    slope: FloatArray,
-    precision: FloatArray,
-    *,
-    prior: bool,
+    eta: FloatArray, low: FloatArray, high: FloatArray, slope: FloatArray, known: Quadratic
 ) -> FloatArray:
     location = eta @ slope.T
-    total = _log_difference(low - location, high - location).sum(axis=1)
-    if prior:
-        gap = eta - model.prior_mean
-        total = total - 0.5 * np.einsum("nk,kl,nl->n", gap, precision, gap)
+    total: FloatArray = _log_difference(low - location, high - location).sum(axis=1)
+    total += (known.pull * eta).sum(axis=1) - 0.5 * ((eta @ known.precision) * eta).sum(axis=1)
     return total
 
 
 def _derivatives(
-    model: OrdinalModel,
-    eta: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    slope: FloatArray,
-    precision: FloatArray,
-    *,
-    prior: bool,
+    eta: FloatArray, low: FloatArray, high: FloatArray, slope: FloatArray, known: Quadratic
 ) -> tuple[FloatArray, FloatArray]:
     """Gradient (n, k) and observed information (n, k, k) of the log posterior."""
     location = eta @ slope.T
@@ -171,21 +211,10 @@ def _derivatives(
     with np.errstate(invalid="ignore"):
         second = np.where(np.isfinite(a), a * pa, 0.0) - np.where(np.isfinite(b), b * pb, 0.0)
     curvature = np.maximum(first**2 - second, 1e-12)
-    gradient = first @ slope
-    information = np.einsum("np,pk,pl->nkl", curvature, slope, slope)
-    if prior:
-        gradient = gradient - (eta - model.prior_mean) @ precision
-        information = information + precision
+    gradient = first @ slope + known.pull - eta @ known.precision
+    information = np.einsum("np,pk,pl->nkl", curvature, slope, slope) + known.precision
     return gradient, information
 
 
 def _density(x: FloatArray) -> FloatArray:
     return np.exp(-0.5 * np.minimum(x * x, 1400.0)) / np.sqrt(2.0 * np.pi)
-
-
-def category_probabilities(model: OrdinalModel, eta: FloatArray, item: int) -> FloatArray:
-    """Probability of each category of one item at given factor scores (n, k)."""
-    location = eta @ (model.loadings[item] / model.residual_sd[item])
-    edges = (model.thresholds[item] - model.intercepts[item]) / model.residual_sd[item]
-    cumulative = ndtr(edges - location[:, None])
-    return np.diff(np.concatenate([np.zeros((len(eta), 1)), cumulative, np.ones((len(eta), 1))], axis=1))
