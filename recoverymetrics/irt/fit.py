@@ -10,7 +10,7 @@ import numpy as np
 
 from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.instrument.frame import read_items
-from recoverymetrics.irt.calibration import Calibration
+from recoverymetrics.irt.calibration import Calibration, Estimated
 from recoverymetrics.irt.checks import check_usage, check_variation, complaints, truncated
 from recoverymetrics.irt.histogram import maximise_with_histogram
 from recoverymetrics.irt.layout_build import build_layout
@@ -24,8 +24,10 @@ from recoverymetrics.irt.search import (
     prior_terms,
     search,
     search_adaptive,
+    search_proportional,
     with_covariance,
 )
+from recoverymetrics.irt.second_order import at_bound, proportional_slopes
 from recoverymetrics.irt.spec import (
     AdaptiveQuadrature,
     IRTSpec,
@@ -77,8 +79,8 @@ def fit_irt(
         ``"nominal"``, ``"sequential"``, ``"grsm"`` (graded rating scale); a mapping mixes formats. Rasch, pcm and rsm fix slopes at one and free
         the latent variance.
     structure : str, Bifactor or None
-        lavaan measurement lines (``"f1 =~ i1 + i2"``; factors are correlated unless ``"f1 ~~ 0*f2"``), or a
-        bifactor or two-tier structure. None is one factor, or an exploratory model with ``n_factors``.
+        lavaan measurement lines (``"f1 =~ i1 + i2"``; factors are correlated unless ``"f1 ~~ 0*f2"``; ``"g =~ f1 + f2 +
+        f3"`` is a second-order factor, see ``IRTResult.second_order``), or a bifactor or two-tier structure. None is one factor, or an exploratory model with ``n_factors``.
     n_factors : int, default 1
         Number of factors of an exploratory model.
     items : sequence of str, optional
@@ -189,17 +191,28 @@ def calibrate(
     notes = (*notes, *check_usage(layout, coded, spec))
     nodes, specific = make_nodes(spec.quadrature, spec.structure)
     patterns = collapse(coded) if problem is None else problem.patterns
-    task = Problem(layout, patterns, nodes, specific, prior_terms(layout, spec.priors))
+    task = Problem(
+        layout,
+        patterns,
+        nodes,
+        specific,
+        prior_terms(layout, spec.priors),
+        products=proportional_slopes(layout, spec.rules),
+    )
     first = initial(layout, coded, start)
     with single_thread():
         if isinstance(spec.quadrature, AdaptiveQuadrature):
             task = replace(task, adaptive=spec.quadrature.n)
             found, covariance, ok = search_adaptive(task, first, spec, tolerance, max_iterations)
+        elif task.products is not None:
+            found, covariance, ok = search_proportional(task, first, spec, tolerance, max_iterations)
         else:
             found = search(task, first, spec, tolerance, max_iterations)
             if spec.density == "empirical":
                 found, task = maximise_with_histogram(task, found, tolerance)
             found, covariance, ok = with_covariance(task, found, spec.se)
+    if task.products is not None:
+        notes = (*notes, *at_bound(Estimated(Calibration(spec, coded, task), found.x)))
     notes = (*notes, *complaints(layout, found, ok, spec.se), *truncated(layout, found.x, spec))
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=3)

@@ -108,7 +108,7 @@ def _default_kind(est: Estimated, K: IntArray) -> str:
     if (K == 2).all():
         return "m2"
     J, G = K.size, len(est.layout.groups)
-    return "m2*" if est.layout.n_free < G * (J + J * (J - 1) // 2) else "c2"
+    return "m2*" if est.problem.n_parameters < G * (J + J * (J - 1) // 2) else "c2"
 
 
 def complete_rows(est: Estimated, g: int) -> tuple[FloatArray, FloatArray]:
@@ -195,13 +195,16 @@ def _specific_weights(est: Estimated) -> FloatArray:
 def _model_statistic(est: Estimated, kind: str) -> LimitedInformation:
     groups = group_margins(est, kind)
     e = np.concatenate([g.residual for g in groups])
-    df = e.size - est.layout.n_free
+    df = e.size - est.problem.n_parameters
     if df <= 0:
         raise ModelError(
-            f"{kind.upper()} has {e.size} moments for {est.layout.n_free} parameters, so no degrees of freedom are left; "
+            f"{kind.upper()} has {e.size} moments for {est.problem.n_parameters} parameters, so no degrees of freedom are left; "
             "use kind='c2' or 'm2'."
         )
     Delta = np.concatenate([g.derivatives for g in groups])
+    products = est.problem.products
+    if products is not None:
+        Delta = Delta @ products.jacobian(products.restrict(est.x))
     value = quadratic_form(e, block_diag(*(g.covariance for g in groups)), Delta)
     return LimitedInformation(value, df, round(sum(g.n for g in groups)))
 

@@ -11,6 +11,7 @@ import numpy as np
 from recoverymetrics.irt.layout import Batch, Layout
 from recoverymetrics.irt.priors import PriorTerm
 from recoverymetrics.irt.responses import Patterns
+from recoverymetrics.irt.second_order import Products
 from recoverymetrics.numerics.em import Counts, expected_counts
 from recoverymetrics.numerics.em_accelerated import Point
 from recoverymetrics.numerics.em_reduced import reduced_counts
@@ -56,6 +57,8 @@ class Problem:
         Nodes per dimension of adaptive quadrature where estimation and scoring use it; 0 otherwise.
     histogram : tuple of ndarray, shape (Q,), or None
         Log weights per group that replace the normal density.
+    products : Products or None
+        Coordinates of a second-order model, in which slopes are proportional.
     """
 
     layout: Layout
@@ -66,6 +69,12 @@ class Problem:
     dtype: Any = np.float64
     adaptive: int = 0
     histogram: tuple[FloatArray, ...] | None = None
+    products: Products | None = None
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters that are free to vary."""
+        return self.layout.n_free if self.products is None else self.products.size
 
     def coarse(self, nodes: Nodes, specific: Nodes | None = None) -> Problem:
         """The same problem on other nodes in single precision, for the way to the maximum."""

@@ -96,7 +96,7 @@ class IRTResult(AbstractResult):
     @property
     def npar(self) -> int:
         """Number of free parameters."""
-        return self.calibration.layout.n_free
+        return self.calibration.problem.n_parameters
 
     @property
     def converged(self) -> bool:
@@ -158,7 +158,7 @@ class IRTResult(AbstractResult):
     def parameter_table(self) -> pd.DataFrame:
         """All parameters with the number of their free slot; rows with one number are one parameter."""
         frame = self.calibration.layout.to_frame(self.x)
-        errors = np.full(self.npar + 1, np.nan)
+        errors = np.full(self.x.size + 1, np.nan)
         if self.covariance is not None:
             errors[1:] = np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
         return frame.assign(std_error=errors[frame["free"].to_numpy()])
@@ -303,6 +303,19 @@ class IRTResult(AbstractResult):
         from recoverymetrics.irt.rotate import loading_frame
 
         return loading_frame(self.estimated, rotation)
+
+    def second_order(self) -> pd.DataFrame:
+        """Second-order models: loadings of the first-order factors, and slopes of the items on these.
+
+        Returns
+        -------
+        DataFrame
+            Columns group, factor, item (empty for loadings), parameter (``"loading"``, ``"slope"``), estimate,
+            std_error. ``tidy`` gives the same model as slopes on the second-order factor and on the residuals.
+        """
+        from recoverymetrics.irt.second_order import second_order_frame
+
+        return second_order_frame(self.estimated, self.covariance)
 
     def simulate(
         self, n: int | None = None, *, theta: npt.ArrayLike | None = None, seed: Seed = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,13 +15,14 @@ from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.likelihood import Problem
 from recoverymetrics.irt.priors import PriorTerm
 from recoverymetrics.irt.responses import CodedResponses
+from recoverymetrics.irt.result import IRTResult
+from recoverymetrics.irt.second_order import ProportionalProblem
 from recoverymetrics.irt.spec import IRTSpec, QuasiMonteCarlo, make_coarse_nodes, make_nodes
 from recoverymetrics.irt.starts import starting_values
 from recoverymetrics.numerics.em_accelerated import Maximum, maximise, solve_information
 from recoverymetrics.typing import FloatArray
 
-if TYPE_CHECKING:
-    from recoverymetrics.irt.result import IRTResult
+Objective: TypeAlias = Problem | ProportionalProblem
 
 WORTHWHILE = 100_000
 """Patterns times nodes from which a first climb on coarse nodes pays."""
@@ -31,13 +32,16 @@ ROUGH_EVALUATIONS = 40
 """Most E-steps on coarse nodes."""
 
 
-def search(task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int) -> Maximum:
+def search(
+    task: Objective, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int
+) -> Maximum:
     """Climb on coarse nodes in single precision first where that is cheaper, then on the nodes asked for."""
     coarse = make_coarse_nodes(spec.quadrature, spec.structure)
-    work = sum(p.responses.n for p in task.patterns) * task.theta.shape[0]
+    inner = task if isinstance(task, Problem) else task.inner
+    work = sum(p.responses.n for p in inner.patterns) * inner.theta.shape[0]
     if coarse is None or work < WORTHWHILE:
         return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
-    persons = sum(float(p.responses.weights.sum()) for p in task.patterns)
+    persons = sum(float(p.responses.weights.sum()) for p in inner.patterns)
     rough = maximise(
         task.coarse(*coarse),
         start,
@@ -70,7 +74,7 @@ def initial(layout: Layout, coded: CodedResponses, start: IRTResult | FloatArray
     """Starting values: given, taken over by name from an earlier fit, or from the data."""
     if start is None:
         return starting_values(layout, coded)
-    if hasattr(start, "calibration"):
+    if isinstance(start, IRTResult):
         return warm_start(layout, start, starting_values(layout, coded))
     values = np.asarray(start, dtype=float).ravel()
     if values.size != layout.n_free:
@@ -119,29 +123,61 @@ def log_prior(problem: Problem, x: FloatArray) -> float:
     return float(sum(term.density.derivatives(x[term.slot])[0] for term in problem.priors))
 
 
+def observed(task: Objective, x: FloatArray) -> FloatArray:
+    """Observed information in the coordinates of the search."""
+    if isinstance(task, Problem):
+        return observed_information(task, x)
+    inner, J = task.products.expand(x), task.products.jacobian(x)
+    bent = task.products.curvature(task.inner(inner).gradient)
+    value: FloatArray = J.T @ observed_information(task.inner, inner) @ J - bent
+    return value
+
+
+def crossed(task: Objective, x: FloatArray) -> FloatArray:
+    """Cross-product of casewise scores in the coordinates of the search."""
+    if isinstance(task, Problem):
+        return cross_product_information(task, x)
+    J = task.products.jacobian(x)
+    value: FloatArray = J.T @ cross_product_information(task.inner, task.products.expand(x)) @ J
+    return value
+
+
 def with_covariance(
-    problem: Problem, found: Maximum, se: str | None
+    task: Objective, found: Maximum, se: str | None
 ) -> tuple[Maximum, FloatArray | None, bool | None]:
     """Covariance matrix of the estimates; a Newton step with the observed information sharpens them first."""
     if se is None:
         return found, None, None
     if se == "crossprod":
-        information = cross_product_information(problem, found.x)
+        information = crossed(task, found.x)
         return found, solve_information(information, np.eye(found.x.size)), _positive(information)
-    information = observed_information(problem, found.x)
-    positive = _positive(information)
-    if not positive:
+    information = observed(task, found.x)
+    if not _positive(information):
         return found, np.full_like(information, np.nan), False
     inverse = solve_information(information, np.eye(found.x.size))
     step = inverse @ found.point.gradient
     if float(np.abs(step).max()) < 0.05:
-        trial = problem(found.x + step)
+        trial = task(found.x + step)
         if trial.value >= found.point.value - 1e-9 * abs(found.point.value):
             found = replace(found, x=found.x + step, point=trial, n_evaluations=found.n_evaluations + 1)
     if se == "sandwich":
-        meat = cross_product_information(problem, found.x)
-        return found, inverse @ meat @ inverse, True
+        return found, inverse @ crossed(task, found.x) @ inverse, True
     return found, inverse, True
+
+
+def search_proportional(
+    task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int
+) -> tuple[Maximum, FloatArray | None, bool | None]:
+    """Climb in the coordinates of a second-order model; estimates and covariances of the bifactor slopes."""
+    if task.products is None:
+        raise TypeError("the problem has no proportional slopes")
+    products = task.products
+    outer = ProportionalProblem(task, products)
+    found = search(outer, products.restrict(start), spec, tolerance, max_iterations)
+    found, covariance, ok = with_covariance(outer, found, spec.se)
+    J = products.jacobian(found.x)
+    spread = None if covariance is None else J @ covariance @ J.T
+    return replace(found, x=products.expand(found.x)), spread, ok
 
 
 def _positive(information: FloatArray) -> bool:

@@ -58,6 +58,8 @@ class Structure:
         Specific factor of each item, -1 for none; empty without specific factors.
     exploratory : bool
         Whether the pattern is that of an exploratory model, to be rotated.
+    first_order : tuple of str
+        Names of the first-order factors of a second-order model, whose residuals are the specific factors.
     """
 
     factors: tuple[str, ...]
@@ -66,6 +68,7 @@ class Structure:
     correlated: BoolArray
     specific_of: tuple[int, ...] = ()
     exploratory: bool = False
+    first_order: tuple[str, ...] = ()
 
     @property
     def has_specific(self) -> bool:
@@ -81,8 +84,8 @@ def read_structure(
     Parameters
     ----------
     structure : str, Bifactor, Structure or None
-        ``"f1 =~ i1 + i2"`` lines; ``"f1 ~~ 0*f2"`` makes two factors uncorrelated. None: one factor, or an
-        exploratory model with ``n_factors``.
+        ``"f1 =~ i1 + i2"`` lines; ``"f1 ~~ 0*f2"`` makes two factors uncorrelated; ``"g =~ f1 + f2 + f3"`` is a
+        second-order factor. None: one factor, or an exploratory model with ``n_factors``.
     items : sequence of str
         Columns of the data.
     n_factors : int, default 1
@@ -143,6 +146,9 @@ def _from_loads(
 ) -> Structure:
     if not loads:
         raise ModelError("the structure has no measurement line; write 'factor =~ item1 + item2'.")
+    above = {name: factor for factor, names in loads.items() for name in names if name in loads}
+    if above:
+        return _second_order(loads, above, uncorrelated, items)
     pattern = np.zeros((len(items), len(loads)), dtype=bool)
     for d, (factor, names) in enumerate(loads.items()):
         for name in names:
@@ -173,6 +179,50 @@ def _check_identified(factors: tuple[str, ...], pattern: BoolArray) -> None:
                 f"factors {twins[0]!r} and {factor!r} have the same items, so they cannot be told apart; use "
                 "structure=None with n_factors for an exploratory model."
             )
+
+
+def _second_order(
+    loads: dict[str, list[str]],
+    above: dict[str, str],
+    uncorrelated: set[frozenset[str]],
+    items: tuple[str, ...],
+) -> Structure:
+    """Bifactor or two-tier pattern of a second-order model: primary factors, then residuals of first-order ones."""
+    flat = {f: [n for n in names if n in items] for f, names in loads.items() if f not in above}
+    for factor in set(above.values()):
+        if factor in above:
+            raise ModelError(f"factor {factor!r} is of the third order; second-order models have two levels.")
+        if len(loads[factor]) < 3:
+            raise ModelError(
+                f"the second-order factor {factor!r} has {len(loads[factor])} first-order factors; its loadings are not "
+                "identified. Give it three or more, or correlate the factors."
+            )
+    specific_of, owners = [-1] * len(items), dict.fromkeys(items, 0)
+    for s, first in enumerate(above):
+        if len(loads[first]) < 2:
+            raise ModelError(f"factor {first!r} has {len(loads[first])} item; it needs two or more.")
+        flat[above[first]] += loads[first]
+        for name in loads[first]:
+            if name in items:
+                specific_of[items.index(name)] = s
+    for names in flat.values():
+        for name in names:
+            owners[name] = owners.get(name, 0) + 1
+    double = [name for name, count in owners.items() if count > 1]
+    if double:
+        raise ModelError(
+            f"item {double[0]!r} loads on two factors; in a second-order model each item loads on one."
+        )
+    primary = _from_loads(flat, uncorrelated, items)
+    own = np.array([[specific == s for s in range(len(above))] for specific in specific_of])
+    return Structure(
+        (*primary.factors, *(f"{first}_residual" for first in above)),
+        np.hstack([primary.pattern, own]),
+        primary.n_primary,
+        primary.correlated,
+        tuple(specific_of),
+        first_order=tuple(above),
+    )
 
 
 def _bifactor(spec: Bifactor, items: tuple[str, ...]) -> Structure:

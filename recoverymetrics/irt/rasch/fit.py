@@ -9,7 +9,7 @@ import numpy as np
 
 from recoverymetrics.errors import EstimationWarning, ModelError, OptionError
 from recoverymetrics.instrument.frame import read_items
-from recoverymetrics.irt.fit import check_variation
+from recoverymetrics.irt.checks import check_variation
 from recoverymetrics.irt.rasch.kernel import ConditionalFit, design_matrix, maximise_conditional, score_groups
 from recoverymetrics.irt.rasch.result import RaschResult
 from recoverymetrics.irt.responses import CodedResponses, code_responses
