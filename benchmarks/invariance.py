@@ -1,15 +1,20 @@
 """DIF sweeps, the invariance ladder and alignment: speed, and a table of power and false positives.
 
 Functions named ``*_rows`` return rows; speed rows have the keys ``task``, ``engine``, ``seconds`` (least processor time of
-several runs) and ``note``. ``python -m benchmarks.invariance`` prints both tables.
+several runs) and ``note``. ``python -m benchmarks.invariance`` prints both tables; ``python -m benchmarks.invariance
+lavaan`` times the ladder beside lavaan's (minutes).
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,12 +88,17 @@ def sweep_rows(repeats: int = 3) -> list[dict[str, Any]]:
     ]
 
 
-def ladder_rows(repeats: int = 1) -> list[dict[str, Any]]:
-    """Five rungs of the ordinal ladder and an alignment, four factors of six items in six regions."""
+def ladder_data() -> tuple[pd.DataFrame, str]:
+    """Answers of 1,000 persons in each region, and a model of four factors with six items each."""
     data = graded_regions(7, (1000,) * 6, n_items=ITEMS)
     names = list(data.columns[:ITEMS])
-    model = "\n".join(f"f{k + 1} =~ " + " + ".join(names[6 * k : 6 * k + 6]) for k in range(4))
-    one = "f =~ " + " + ".join(names)
+    return data, "\n".join(f"f{k + 1} =~ " + " + ".join(names[6 * k : 6 * k + 6]) for k in range(4))
+
+
+def ladder_rows(repeats: int = 1) -> list[dict[str, Any]]:
+    """Five rungs of the ordinal ladder and an alignment, four factors of six items in six regions."""
+    data, model = ladder_data()
+    one = "f =~ " + " + ".join(data.columns[:ITEMS])
     calls: dict[str, Callable[[], Any]] = {
         "ordinal ladder, five levels with difference tests": lambda: check_invariance(
             data, model, group="region", ordered=True
@@ -102,6 +112,49 @@ def ladder_rows(repeats: int = 1) -> list[dict[str, Any]]:
     return [
         {"task": task, "engine": name, "seconds": _least(call, repeats), "note": ""}
         for name, call in calls.items()
+    ]
+
+
+LAVAAN = """
+suppressMessages(library(lavaan)); options(warn = -1)
+data <- read.csv("data.csv"); items <- setdiff(names(data), "region"); before <- NULL; spent <- 0
+for (file in sort(list.files(pattern = "model"))) {
+  time <- system.time({
+    fit <- lavaan(paste(readLines(file), collapse = "\n"), data, group = "region", ordered = items,
+                  estimator = "WLSMV", parameterization = "theta")
+    if (!is.null(before)) lavTestLRT(before, fit, method = "satorra.2000", A.method = "delta")
+  })
+  before <- fit; spent <- spent + sum(time[c("user.self", "sys.self")])
+  cat("ROW", sub("^model[0-9]_", "", file), spent, fitMeasures(fit, "chisq.scaled"), fitMeasures(fit, "df"), "\n")
+}
+"""
+"""Every level of the ladder as one model of lavaan's, with the same difference tests."""
+
+
+def lavaan_ladder_rows() -> list[dict[str, Any]]:
+    """The same ordinal ladder in lavaan, on the same data: minutes; none where R or lavaan is not here."""
+    if shutil.which("Rscript") is None:
+        return []
+    data, model = ladder_data()
+    result = check_invariance(data, model, group="region", ordered=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data.to_csv(Path(folder) / "data.csv", index=False)
+        for k, (level, fit) in enumerate(result.models.items()):
+            (Path(folder) / f"model{k}_{level}").write_text(fit.to_lavaan())
+        done = subprocess.run(
+            ["Rscript", "-e", LAVAAN], capture_output=True, text=True, check=False, cwd=folder
+        )
+    table = result.tidy().set_index("level")["chi2_scaled"]
+    return [
+        {
+            "task": f"{ITEMS} items x 6 regions x {PERSONS} persons",
+            "engine": f"lavaan, ordinal ladder up to {level}",
+            "seconds": float(seconds),
+            "note": f"scaled chi-square {float(statistic):.3f}, ours {table[level]:.3f}; processor time in R",
+        }
+        for level, seconds, statistic, _ in (
+            line.split()[1:] for line in done.stdout.splitlines() if line.startswith("ROW")
+        )
     ]
 
 
@@ -187,4 +240,7 @@ def main(replications: int = 20) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    if sys.argv[1:] == ["lavaan"]:
+        print(pd.DataFrame([*ladder_rows(3), *lavaan_ladder_rows()]).to_string(index=False))
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from recoverymetrics.instrument.frame import ItemData, read_items
 from recoverymetrics.invariance.alignment.extract import FactorParameters, factor_parameters
 from recoverymetrics.invariance.alignment.inference import aligned_jacobian
 from recoverymetrics.invariance.alignment.kernel import Loss, align, sensitivity
-from recoverymetrics.invariance.alignment.result import AlignedFactor, AlignmentResult
+from recoverymetrics.invariance.alignment.result import AlignedFactor, AlignmentResult, redraw
 from recoverymetrics.invariance.dif.spec import check_choice
 from recoverymetrics.invariance.ladder.checks import check_categories, check_groups
 from recoverymetrics.invariance.ladder.engine import start_engine
 from recoverymetrics.irt import fit_irt
+from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
 
 FLAT = 1e-6
@@ -74,6 +75,8 @@ def align_groups(
     alpha: float = 0.001,
     missing: str | None = None,
     n_starts: int = 10,
+    standard_errors: str = "delta",
+    n_boot: int = 200,
     merge_empty: bool = False,
     drop_groups_below: int = 0,
     seed: Seed = 1,
@@ -106,6 +109,13 @@ def align_groups(
         As in ``fit_cfa``.
     n_starts : int, default 10
         Starts of the minimisation.
+    standard_errors : {"delta", "bootstrap"}, default "delta"
+        By the implicit function theorem at the solution, or the spread of ``n_boot`` alignments of configural
+        parameters drawn from their sampling distribution (parametric bootstrap). The loss is nearly kinked where
+        parameters agree, so that the delta method is some 10% too small in small groups; the bootstrap also sees
+        solutions that jump.
+    n_boot : int, default 200
+        Bootstrap draws.
     merge_empty, drop_groups_below
         As in ``check_invariance``.
     seed : int or Generator, default 1
@@ -132,6 +142,7 @@ def align_groups(
     ['AFR', 'EUR', 'SEAR']
     """
     check_choice("method", method, ("free", "fixed"))
+    check_choice("standard_errors", standard_errors, ("delta", "bootstrap"))
     roles = find_roles(parse_model(model))
     items = None if hasattr(data, "item_data") else list(roles.observed)
     record = read_items(data, items=items, group=group).select(roles.observed)
@@ -159,6 +170,8 @@ def align_groups(
     solved = tuple(
         align_factor(f, shape.resolve(sizes), position, method == "free", n_starts, seed) for f in factors
     )
+    if standard_errors == "bootstrap":
+        solved = tuple(bootstrap_factor(factor, n_boot, seed) for factor in solved)
     notes = (*notes, *_flat_notes(solved, method))
     return AlignmentResult(
         factors=solved,
@@ -169,6 +182,7 @@ def align_groups(
         alpha=alpha,
         n_starts=n_starts,
         notes=notes,
+        standard_errors=standard_errors,
     )
 
 
@@ -190,6 +204,18 @@ def align_factor(
         free_mean=free_mean,
         moment_covariance=moments @ parameters.covariance @ moments.T,
         parameter_covariance=jacobian @ parameters.covariance @ jacobian.T,
+    )
+
+
+def bootstrap_factor(factor: AlignedFactor, n_boot: int, seed: Seed) -> AlignedFactor:
+    """Replace the sampling covariances by those over alignments of redrawn configural parameters."""
+    drawn = redraw(factor, n_boot, generator(seed))
+    moments = np.array([np.concatenate([a.means, a.sds]) for a in drawn])
+    parameters = np.array([np.concatenate([a.loadings.ravel(), a.intercepts.ravel()]) for a in drawn])
+    return replace(
+        factor,
+        moment_covariance=np.cov(moments, rowvar=False),
+        parameter_covariance=np.cov(parameters, rowvar=False),
     )
 
 

@@ -123,7 +123,14 @@ def _component(values: FloatArray, loss: Loss, scale: float) -> tuple[float, Flo
 
 
 def align(
-    configural: Configural, loss: Loss, *, reference: int, free_mean: bool, n_starts: int, seed: Seed
+    configural: Configural,
+    loss: Loss,
+    *,
+    reference: int,
+    free_mean: bool,
+    n_starts: int,
+    seed: Seed,
+    curvature: bool = True,
 ) -> Aligned:
     """Minimise the alignment loss from several starts.
 
@@ -141,6 +148,8 @@ def align(
         Starts: two gradual descents, random points, and as many points around the gradual solution.
     seed : int or Generator
         For the random starts.
+    curvature : bool, default True
+        Whether the second derivatives are wanted.
     """
     g = configural.loadings.shape[0]
     mean_free = np.ones(g, dtype=bool) if free_mean else np.arange(g) != reference
@@ -164,7 +173,7 @@ def align(
         intercepts=intercepts,
         value=value,
         starts=np.sort([solution[1] for solution in found]),
-        hessian=hessian(configural, loss, best, mean_free, sd_free),
+        hessian=hessian(configural, loss, best, mean_free, sd_free) if curvature else np.zeros((0, 0)),
         converged=converged,
     )
 

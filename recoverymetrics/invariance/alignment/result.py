@@ -88,6 +88,8 @@ class AlignmentResult(AbstractResult):
         Starts.
     notes : tuple of str
         What the analyst should know.
+    standard_errors : str
+        ``"delta"`` or ``"bootstrap"``.
     """
 
     factors: tuple[AlignedFactor, ...]
@@ -98,6 +100,7 @@ class AlignmentResult(AbstractResult):
     alpha: float
     n_starts: int = 10
     notes: tuple[str, ...] = ()
+    standard_errors: str = "delta"
 
     @property
     def converged(self) -> bool:
@@ -236,7 +239,7 @@ class AlignmentResult(AbstractResult):
         frames = []
         random = generator(seed)
         for factor in self.factors:
-            draws = _redraw(factor, n_draws, random)
+            draws = np.array([solution.means for solution in redraw(factor, n_draws, random)])
             truth = factor.solution.means
             correlation = np.mean([np.corrcoef(truth, row)[0, 1] for row in draws])
             frames.append(
@@ -289,13 +292,14 @@ def _listed(tidy: pd.DataFrame, labels: pd.Series) -> str:
     return ", ".join(labels[flags])
 
 
-def _redraw(factor: AlignedFactor, n_draws: int, random: np.random.Generator) -> FloatArray:
+def redraw(factor: AlignedFactor, n_draws: int, random: np.random.Generator) -> list[Aligned]:
+    """Alignments of configural parameters drawn from their sampling distribution."""
     configural = factor.parameters.configural
     flat = np.concatenate([configural.loadings.ravel(), configural.intercepts.ravel()])
     values, vectors = np.linalg.eigh(factor.parameters.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     cut = configural.loadings.size
-    rows = []
+    found = []
     for _ in range(n_draws):
         drawn = flat + root @ random.standard_normal(flat.size)
         sample = Configural(
@@ -303,14 +307,15 @@ def _redraw(factor: AlignedFactor, n_draws: int, random: np.random.Generator) ->
             drawn[cut:].reshape(configural.intercepts.shape),
             configural.owner,
         )
-        rows.append(
+        found.append(
             align(
                 sample,
                 factor.loss,
                 reference=factor.reference,
                 free_mean=factor.free_mean,
-                n_starts=2,
+                n_starts=0,
                 seed=1,
-            ).means
+                curvature=False,
+            )
         )
-    return np.array(rows)
+    return found

@@ -12,6 +12,7 @@ from scipy.special import ndtr
 from recoverymetrics.errors import OptionError
 from recoverymetrics.invariance.alignment.extract import FactorParameters, factor_parameters
 from recoverymetrics.invariance.alignment.kernel import Aligned, Loss, align
+from recoverymetrics.invariance.dif.spec import check_choice
 from recoverymetrics.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -78,8 +79,10 @@ def align_factors(result: InvarianceResult, *, reference: int = 0) -> list[tuple
     ]
 
 
-def dmacs_table(result: InvarianceResult, *, level: str, reference: str | None) -> pd.DataFrame:
-    """Effect sizes of non-invariance (Nye & Drasgow 2011) on the aligned configural parameters.
+def dmacs_table(
+    result: InvarianceResult, *, level: str, reference: str | None, of: str = "items"
+) -> pd.DataFrame:
+    """Effect sizes of non-invariance on the aligned configural parameters.
 
     Parameters
     ----------
@@ -89,32 +92,60 @@ def dmacs_table(result: InvarianceResult, *, level: str, reference: str | None) 
         Only ``"configural"``: the parameters that are free in every group.
     reference : str or None
         Group to compare with; None compares each group with the size-weighted mean of the others.
+    of : {"items", "scale"}
+        Differences in expected item scores, or in the expected sum of each factor's items.
 
     Returns
     -------
     pandas.DataFrame
-        One row per factor, item and group: ``dmacs`` (root mean square difference in expected item score
-        over the group's factor distribution, in item standard deviations; about 0.2, 0.4, 0.7 are small,
-        medium, large, Nye et al. 2019) and ``dmacs_signed`` (mean difference; positive when the group
-        scores higher than people of equal standing elsewhere).
+        One row per factor, item and group (no items with ``of="scale"``). With ``d`` the difference in expected score
+        between the group and people of equal standing elsewhere, averaged over the group's factor distribution:
+        ``dmacs`` root mean square of ``d`` in pooled standard deviations (Nye & Drasgow 2011; 0.2, 0.4 and 0.7 are
+        small, medium and large, Nye et al. 2019); ``dmacs_signed`` mean of ``d`` in the same unit (Nye et al. 2019,
+        positive when the group scores higher), in which differences along the factor cancel; ``dmacs_unsigned``
+        mean of ``|d|``, in which they do not (Gunn et al. 2020); ``difference`` mean of ``d`` in points: the part of
+        the group's observed mean that is due to non-invariance.
+
+    Notes
+    -----
+    Nye & Drasgow define the difference as reference minus focal group; here it is group minus reference.
     """
     if level != "configural":
         raise OptionError("effect sizes are computed on the configural parameters; use level='configural'.")
+    check_choice("of", of, ("items", "scale"))
     groups = list(result.engine.cells)
     if reference is not None and reference not in groups:
         raise OptionError(f"reference={reference!r} is not a group; the groups are {', '.join(groups)}.")
-    spread = _item_sds(result)
     rows = []
     for parameters, solution in align_factors(result):
-        sds = np.array([spread[item] for item in parameters.items])
+        spread = _spread(result, parameters.items, of)
+        names = parameters.items if of == "items" else ("",)
         for g, label in enumerate(groups):
-            if label != reference:
-                signed, size = _dmacs(parameters, solution, g, _weights(result, g, groups, reference), sds)
-                rows += [
-                    {"factor": parameters.factor, "item": item, "group": label, "dmacs": a, "dmacs_signed": b}
-                    for item, a, b in zip(parameters.items, size, signed, strict=True)
-                ]
-    return pd.DataFrame(rows)
+            if label == reference:
+                continue
+            d, mass = score_differences(parameters, solution, g, _weights(result, g, groups, reference))
+            if of == "scale":
+                d = d.sum(axis=1, keepdims=True)
+            rows += [
+                {
+                    "factor": parameters.factor,
+                    "item": item,
+                    "group": label,
+                    **_sizes_of(d[:, k], mass, spread[k]),
+                }
+                for k, item in enumerate(names)
+            ]
+    return pd.DataFrame(rows).drop(columns=[] if of == "items" else ["item"])
+
+
+def _sizes_of(d: FloatArray, mass: FloatArray, sd: float) -> dict[str, float]:
+    mean = float(mass @ d)
+    return {
+        "dmacs": float(np.sqrt(mass @ d**2)) / sd,
+        "dmacs_signed": mean / sd,
+        "dmacs_unsigned": float(mass @ np.abs(d)) / sd,
+        "difference": mean,
+    }
 
 
 def _weights(result: InvarianceResult, g: int, groups: list[str], reference: str | None) -> FloatArray:
@@ -125,10 +156,13 @@ def _weights(result: InvarianceResult, g: int, groups: list[str], reference: str
     return np.asarray(sizes / sizes.sum(), dtype=float)
 
 
-def _dmacs(
-    parameters: FactorParameters, solution: Aligned, g: int, weights: FloatArray, sds: FloatArray
+def score_differences(
+    parameters: FactorParameters, solution: Aligned, g: int, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Signed mean and root mean square of the difference over the group's own factor distribution."""
+    """Differences (Q, p) in expected item scores between a group and a mean of groups, along the group's factor.
+
+    Returns them with the mass (Q,) of the group's factor distribution.
+    """
     z = np.linspace(-5.0, 5.0, NODES)
     mass = np.exp(-0.5 * z**2)
     mass /= mass.sum()
@@ -143,34 +177,42 @@ def _dmacs(
         theta,
         np.sqrt(weights @ parameters.residual_sds**2),
     )
-    difference = (own - others) / sds
-    return mass @ difference, np.sqrt(mass @ difference**2)
+    return own - others, mass
 
 
-def _item_sds(result: InvarianceResult) -> dict[str, float]:
+def _spread(result: InvarianceResult, items: tuple[str, ...], of: str) -> FloatArray:
+    """Standard deviation within groups of each item, or of the sum of complete answers."""
     from recoverymetrics.invariance.ladder.result import pooled_sd
 
-    record = result.responses
+    record = result.responses.select(items)
     group = np.asarray(record.group)
-    return dict(zip(record.items, pooled_sd(record.values, group), strict=True))
+    if of == "items":
+        return pooled_sd(record.values, group)
+    total = record.values.sum(axis=1, keepdims=True)
+    return pooled_sd(total, group)
 
 
 def impact_table(result: InvarianceResult) -> pd.DataFrame:
-    """Group means as observed, under full invariance, and aligned, with the rank of the group each way.
+    """What non-invariance does to the group means and their order.
 
     Returns
     -------
     pandas.DataFrame
-        One row per factor and group. ``mean_observed``: mean of the factor's items; ``mean_invariant``:
-        factor mean with loadings and intercepts equal; ``mean_aligned``: factor mean after alignment. All
-        three are distances from their size-weighted mean in within-group standard deviations.
+        One row per factor and group, distances from the size-weighted mean in within-group standard deviations.
+        ``mean_observed``: mean of the factor's items; ``bias_observed``: the part of it that is due to parameters that differ
+        from their size-weighted mean; ``mean_corrected``: the rest; ``mean_invariant``: factor mean with loadings and
+        intercepts equal; ``mean_aligned``: factor mean after alignment; ``change``: the last two's difference. Each
+        mean has a ``rank``.
     """
     invariant = _invariant_means(result)
     rows = []
     sizes = result.engine.sizes
     for parameters, solution in align_factors(result):
+        observed, sd = _observed(result, parameters)
+        bias = _bias(parameters, solution, sizes) / sd
         columns = {
-            "observed": _observed(result, parameters),
+            "observed": observed,
+            "corrected": observed - bias,
             "invariant": invariant[parameters.factor],
             "aligned": _centred(solution.means, solution.sds, sizes),
         }
@@ -180,9 +222,20 @@ def impact_table(result: InvarianceResult) -> pd.DataFrame:
                 {"factor": parameters.factor, "group": label, "n": int(sizes[g])}
                 | {f"mean_{name}": values[g] for name, values in columns.items()}
                 | {f"rank_{name}": ranks[name][g] for name in columns}
-                | {"change": columns["aligned"][g] - columns["invariant"][g]}
+                | {"bias_observed": bias[g], "change": columns["aligned"][g] - columns["invariant"][g]}
             )
     return pd.DataFrame(rows)
+
+
+def _bias(parameters: FactorParameters, solution: Aligned, sizes: FloatArray) -> FloatArray:
+    """Expected mean item score of each group beyond that under the mean parameters, centred."""
+    share = sizes / sizes.sum()
+    found = []
+    for g in range(sizes.size):
+        d, mass = score_differences(parameters, solution, g, share)
+        found.append(float(mass @ d.mean(axis=1)))
+    bias = np.array(found)
+    return np.asarray(bias - share @ bias, dtype=float)
 
 
 def _rank(values: FloatArray) -> FloatArray:
@@ -194,12 +247,14 @@ def _centred(means: FloatArray, sds: FloatArray, sizes: FloatArray) -> FloatArra
     return np.asarray((means - share @ means) / np.sqrt(share @ sds**2), dtype=float)
 
 
-def _observed(result: InvarianceResult, parameters: FactorParameters) -> FloatArray:
+def _observed(result: InvarianceResult, parameters: FactorParameters) -> tuple[FloatArray, float]:
+    """Centred means of the average item score, and its standard deviation within groups."""
     record = result.responses.select(parameters.items)
     blocks = [np.nanmean(values[~np.isnan(values).all(axis=1)], axis=1) for _, values in record.by_group()]
     means = np.array([block.mean() for block in blocks])
     sds = np.array([block.std() for block in blocks])
-    return _centred(means, sds, result.engine.sizes)
+    share = result.engine.sizes / result.engine.sizes.sum()
+    return _centred(means, sds, result.engine.sizes), float(np.sqrt(share @ sds**2))
 
 
 def _invariant_means(result: InvarianceResult) -> dict[str, FloatArray]:

@@ -198,11 +198,13 @@ class InvarianceResult(AbstractResult):
 
         return find_partial_invariance(self, level, **options)
 
-    def effect_sizes(self, *, level: str = "configural", reference: str | None = None) -> pd.DataFrame:
-        """DMACS and its signed version for each item and group; see ``dmacs_table``."""
+    def effect_sizes(
+        self, *, level: str = "configural", reference: str | None = None, of: str = "items"
+    ) -> pd.DataFrame:
+        """DMACS, signed and unsigned, of each item (or of the scale) in each group; see ``dmacs_table``."""
         from recoverymetrics.invariance.ladder.effects import dmacs_table
 
-        return dmacs_table(self, level=level, reference=reference)
+        return dmacs_table(self, level=level, reference=reference, of=of)
 
     def impact(self) -> pd.DataFrame:
         """Observed and latent means of the groups and their rank order; see ``impact_table``."""

@@ -7,8 +7,10 @@ import pytest
 from recoverymetrics import DataError, DataWarning, OptionError
 from recoverymetrics.cfa import compare_models
 from recoverymetrics.invariance import InvarianceCriteria, check_invariance
+from recoverymetrics.invariance.ladder.effects import align_factors
 from recoverymetrics.invariance.ladder.levels import plan_levels
 from recoverymetrics.invariance.ladder.partial import equality_tests
+from recoverymetrics.invariance.ladder.result import pooled_sd
 
 MODEL = "hope =~ x1 + x2 + x3 + x4 + x5 + x6"
 
@@ -281,3 +283,36 @@ def test_score_tests_keep_their_size_under_diagonal_weights():
         p_values += equality_tests(result.steps[1], result)["p_value"].tolist()
     rejected = float(np.mean(np.array(p_values) < 0.05))
     assert 0.01 < rejected < 0.10
+
+
+def test_dmacs_has_the_closed_form_of_the_linear_model(shifted):
+    result = check_invariance(shifted, MODEL, group="region", levels=["metric"])
+    table = result.effect_sizes(reference="R1").set_index(["item", "group"])
+    ((parameters, solution),) = align_factors(result)
+    sds = pooled_sd(shifted[list(parameters.items)].to_numpy(), shifted["region"].to_numpy())
+    for g, label in ((1, "R2"), (2, "R3")):
+        slope = solution.loadings[g] - solution.loadings[0]
+        level = solution.intercepts[g] - solution.intercepts[0] + slope * solution.means[g]
+        rows = table.xs(label, level="group").loc[list(parameters.items)]
+        size = np.sqrt(level**2 + (slope * solution.sds[g]) ** 2) / sds
+        np.testing.assert_allclose(rows["dmacs"], size, rtol=1e-4)
+        np.testing.assert_allclose(rows["dmacs_signed"], level / sds, atol=1e-9)
+        np.testing.assert_allclose(rows["difference"], level, atol=1e-9)
+    assert (table["dmacs_unsigned"] <= table["dmacs"] + 1e-12).all()
+    assert (table["dmacs_unsigned"] >= table["dmacs_signed"].abs() - 1e-12).all()
+    whole = result.effect_sizes(reference="R1", of="scale").set_index("group")
+    assert whole.loc["R2", "difference"] == pytest.approx(table.xs("R2", level="group")["difference"].sum())
+    with pytest.raises(OptionError, match="of='test'"):
+        result.effect_sizes(of="test")
+
+
+def test_bias_of_observed_means_is_what_was_planted():
+    planted = {(1, j): 0.6 for j in range(2)}
+    data = factor_data(12, [1500, 1500, 1500], means=[0.1, 0.0, -0.1], shift=planted)
+    impact = check_invariance(data, MODEL, group="region", levels=["scalar"]).impact().set_index("group")
+    assert impact["rank_observed"].tolist() == [2, 1, 3]
+    assert impact["rank_corrected"].tolist() == [1, 2, 3]
+    raised = impact["bias_observed"] - impact["bias_observed"].iloc[0]
+    observed = data.assign(mean=data[[f"x{j}" for j in range(1, 7)]].mean(axis=1))
+    sd = observed.groupby("region")["mean"].std().mean()
+    np.testing.assert_allclose(raised, [0, 0.2 / sd, 0], atol=0.06)
