@@ -212,6 +212,20 @@ _ENTRIES = (
         "speer1992", "Speer DC (1992). J Consult Clin Psychol 60:402-408", "10.1037/0022-006X.60.3.402"
     ),
     Reference(
+        "chelune1993",
+        "Chelune GJ, Naugle RI, Lueders H, Sedlak J, Awad IA (1993). Neuropsychology 7:41-52",
+        "10.1037/0894-4105.7.1.41",
+    ),
+    Reference(
+        "iverson2001", "Iverson GL (2001). Arch Clin Neuropsychol 16:183-191", "10.1093/arclin/16.2.183"
+    ),
+    Reference("hsu1989", "Hsu LM (1989). Behav Assess 11:459-467"),
+    Reference("nunnally1983", "Nunnally JC, Kotsch WE (1983). Br J Clin Psychol 22:83-93"),
+    Reference(
+        "lordnovick1968",
+        "Lord FM, Novick MR (1968). Statistical Theories of Mental Test Scores. Addison-Wesley",
+    ),
+    Reference(
         "hageman1999",
         "Hageman WJJM, Arrindell WA (1999). Behav Res Ther 37:1169-1193",
         "10.1016/S0005-7967(99)00032-7",
@@ -330,6 +344,16 @@ _ENTRIES = (
     ),
     Reference(
         "simontibshirani2012", "Simon N, Tibshirani R (2012). Stat Sin 22:983-1001", "10.5705/ss.2011.075"
+    ),
+    Reference(
+        "strobl2015",
+        "Strobl C, Kopf J, Zeileis A (2015). Psychometrika 80:289-316",
+        "10.1007/s11336-013-9388-3",
+    ),
+    Reference(
+        "schneider2022",
+        "Schneider L, Strobl C, Zeileis A, Debelak R (2022). Behav Res Methods 54:2101-2113",
+        "10.3758/s13428-021-01689-0",
     ),
     Reference("meade2010", "Meade AW (2010). J Appl Psychol 95:728-743", "10.1037/a0018966"),
     Reference("shealystout1993", "Shealy R, Stout W (1993). Psychometrika 58:159-194", "10.1007/BF02294572"),

@@ -8,21 +8,38 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.errors import DataError
+from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.instrument import read_items
 from recoverymetrics.reliability.alpha import z_quantile
 from recoverymetrics.reliability.error_results import ReliableChange
 from recoverymetrics.reliability.spec import check_level, check_option
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
-Method = Literal["jacobson_truax", "speer", "edwards_nunnally", "hageman_arrindell"]
+Method = Literal[
+    "jacobson_truax",
+    "practice_adjusted",
+    "iverson",
+    "speer",
+    "edwards_nunnally",
+    "gulliksen_lord_novick",
+    "nunnally_kotsch",
+    "hsu_linn_lord",
+    "hageman_arrindell",
+]
 FORMULAS = {
     "jacobson_truax": "(x2 - x1) / sqrt(2 SEM^2) (Jacobson & Truax 1991; Christensen & Mendoza 1986)",
+    "practice_adjusted": "(x2 - x1 - practice) / sqrt(2 SEM^2) (Chelune et al. 1993)",
+    "iverson": "(x2 - x1 - practice) / sqrt(SEM1^2 + SEM2^2) (Iverson 2001)",
     "speer": "(x2 - t1) / sqrt(2 SEM^2), t1 = M1 + r (x1 - M1) the regressed first score (Speer 1992)",
     "edwards_nunnally": "(x2 - t1) / SEM, t1 = M1 + r (x1 - M1) (Speer 1992, after Edwards & Nunnally)",
+    "gulliksen_lord_novick": "(x2 - t1) / (SD sqrt(1 - r^2)), t1 = M1 + r (x1 - M1) (Lord & Novick 1968; Hsu 1989)",
+    "nunnally_kotsch": "(x2 - t1) / sqrt(r^2 SEM1^2 + SEM2^2), t1 = M1 + r (x1 - M1) (Nunnally & Kotsch 1983)",
+    "hsu_linn_lord": "(x2 - M2 - r (x1 - M1)) / (SD2 sqrt(1 - r^2)) (Hsu 1989)",
     "hageman_arrindell": "(r_dd (x2 - x1) + (1 - r_dd)(M2 - M1)) / (sqrt(r_dd) sqrt(SEM1^2 + SEM2^2)), r_dd the "
     "reliability of differences (Hageman & Arrindell 1999)",
 }
+PRACTICE = ("practice_adjusted", "iverson")
+"""Formulas that need the mean change of persons who did not change."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +50,20 @@ class _Constants:
     sd: tuple[float, float]
     reliability: float
     correlation: float
+    norm_mean: float
     norm_sd: float
+    practice: float
 
     @property
     def sem(self) -> float:
         return float(self.norm_sd * np.sqrt(1 - self.reliability))
+
+    @property
+    def sem_after(self) -> float:
+        return float(self.sd[1] * np.sqrt(1 - self.reliability))
+
+    def regressed(self, x1: FloatArray) -> FloatArray:
+        return self.norm_mean + self.reliability * (x1 - self.norm_mean)
 
 
 def reliable_change(
@@ -46,7 +72,9 @@ def reliable_change(
     before: str,
     after: str,
     reliability: float,
+    mean: float | None = None,
     sd: float | None = None,
+    practice: float | None = None,
     group: GroupSpec = None,
     method: Method = "jacobson_truax",
     higher_is_better: bool = True,
@@ -62,14 +90,21 @@ def reliable_change(
         Columns with the scores of the two occasions.
     reliability : float
         Reliability of the score, 0 to 1 (test-retest, or omega).
-    sd : float, optional
-        Standard deviation that belongs to ``reliability``, of a norm group; by default of the scores before,
-        over all persons. ``hageman_arrindell`` uses the standard deviations of both occasions.
+    mean, sd : float, optional
+        Mean and standard deviation of a norm group, the one that ``reliability`` belongs to; by default of the
+        scores before, over all persons. Standard errors of the second occasion (``iverson``,
+        ``nunnally_kotsch``, ``hsu_linn_lord``) use the standard deviation of the scores after,
+        ``hageman_arrindell`` those of both occasions.
+    practice : float, optional
+        Mean change of persons who were tested twice and did not change, for ``practice_adjusted`` and
+        ``iverson``.
     group : str or array-like, optional
         Group of each person, for counting; the constants are those of all persons.
-    method : {"jacobson_truax", "speer", "edwards_nunnally", "hageman_arrindell"}, default "jacobson_truax"
-        Formula. Speer and Edwards-Nunnally correct the first score for regression to the mean;
-        Hageman-Arrindell corrects the change.
+    method : str, default "jacobson_truax"
+        ``"jacobson_truax"`` takes the change as it is; ``"practice_adjusted"`` and ``"iverson"`` subtract what
+        repetition does; ``"speer"``, ``"edwards_nunnally"``, ``"gulliksen_lord_novick"`` and
+        ``"nunnally_kotsch"`` compare with the first score regressed to the mean, ``"hsu_linn_lord"`` also with
+        the mean afterwards; ``"hageman_arrindell"`` corrects the change for its own reliability.
     higher_is_better : bool, default True
         Whether a higher score is an improvement.
     level : float, default 0.95
@@ -87,6 +122,8 @@ def reliable_change(
     DataError
         Unknown columns, reliability outside 0 to 1, fewer than three complete persons, or differences that
         are not reliable at all (``hageman_arrindell``).
+    OptionError
+        Unknown method; ``practice`` missing for a method that needs it, or given for one that does not.
 
     Examples
     --------
@@ -96,10 +133,20 @@ def reliable_change(
 
     References
     ----------
-    jacobson1991, christensen1986, speer1992, hageman1999
+    jacobson1991, christensen1986, chelune1993, iverson2001, speer1992, lordnovick1968, nunnally1983, hsu1989,
+    hageman1999
     """
     check_level(level)
     check_option("method", method, get_args(Method))
+    if (practice is None) == (method in PRACTICE):
+        raise OptionError(
+            f"method={method!r} "
+            + (
+                "needs practice=, the mean change of persons who did not change."
+                if practice is None
+                else f"does not use practice=; the methods that do are {', '.join(PRACTICE)}."
+            )
+        )
     if not 0 <= reliability < 1:
         raise DataError(f"reliability={reliability!r} must lie between 0 and 1 (1 itself leaves no error).")
     record = read_items(data, items=[before, after], group=group)
@@ -107,7 +154,7 @@ def reliable_change(
     complete = ~np.isnan(scores).any(1)
     if complete.sum() < 3:
         raise DataError(f"only {int(complete.sum())} persons have both scores; at least 3 are needed.")
-    constants = _constants(scores[complete], reliability, sd)
+    constants = _constants(scores[complete], reliability, mean, sd, practice)
     estimate, error = _change(scores[:, 0], scores[:, 1], constants, method)
     z = z_quantile(level)
     label = np.full(record.n, "all", dtype=object) if record.group is None else record.group
@@ -131,30 +178,45 @@ def reliable_change(
     return ReliableChange(method, persons, table, level, notes)
 
 
-def _constants(scores: FloatArray, reliability: float, sd: float | None) -> _Constants:
-    mean = [float(column.mean()) for column in scores.T]
+def _constants(
+    scores: FloatArray, reliability: float, mean: float | None, sd: float | None, practice: float | None
+) -> _Constants:
+    centre = [float(column.mean()) for column in scores.T]
     spread = [float(column.std(ddof=1)) for column in scores.T]
     if sd is not None and sd <= 0:
         raise DataError(f"sd={sd!r} must be positive.")
     if min(spread) <= 0:
         raise DataError("the scores of an occasion have no variance; reliable change is not defined.")
     return _Constants(
-        (mean[0], mean[1]),
+        (centre[0], centre[1]),
         (spread[0], spread[1]),
         reliability,
         float(np.corrcoef(scores[:, 0], scores[:, 1])[0, 1]),
+        float(centre[0] if mean is None else mean),
         float(spread[0] if sd is None else sd),
+        0.0 if practice is None else float(practice),
     )
 
 
 def _change(x1: FloatArray, x2: FloatArray, k: _Constants, method: str) -> tuple[FloatArray, float]:
     """Change attributed to each person and its standard error."""
-    difference = float(np.sqrt(2) * k.sem)
-    if method == "jacobson_truax":
-        return x2 - x1, difference
-    if method in ("speer", "edwards_nunnally"):
-        regressed = k.mean[0] + k.reliability * (x1 - k.mean[0])
-        return x2 - regressed, difference if method == "speer" else k.sem
+    r = k.reliability
+    errors = {
+        "jacobson_truax": np.sqrt(2) * k.sem,
+        "practice_adjusted": np.sqrt(2) * k.sem,
+        "iverson": np.hypot(k.sem, k.sem_after),
+        "speer": np.sqrt(2) * k.sem,
+        "edwards_nunnally": k.sem,
+        "gulliksen_lord_novick": k.norm_sd * np.sqrt(1 - r**2),
+        "nunnally_kotsch": np.hypot(r * k.sem, k.sem_after),
+        "hsu_linn_lord": k.sd[1] * np.sqrt(1 - r**2),
+    }
+    if method in ("jacobson_truax", *PRACTICE):
+        return x2 - x1 - k.practice, float(errors[method])
+    if method == "hsu_linn_lord":
+        return x2 - k.mean[1] - r * (x1 - k.mean[0]), float(errors[method])
+    if method in errors:
+        return x2 - k.regressed(x1), float(errors[method])
     s1, s2 = k.sd
     variance = s1**2 + s2**2 - 2 * s1 * s2 * k.correlation
     r_dd = (s1**2 * k.reliability + s2**2 * k.reliability - 2 * s1 * s2 * k.correlation) / variance

@@ -201,7 +201,7 @@ def test_person_errors_reproduce_alpha() -> None:
         (
             lambda: rel.reliable_change(FLOW, before="mini", after="large", reliability=0.8, method="rci"),
             OptionError,
-            "jacobson_truax, speer",
+            "jacobson_truax, practice_adjusted",
         ),
         (
             lambda: rel.reliable_change(
@@ -234,3 +234,72 @@ def test_augment_needs_the_same_rows() -> None:
     result = rel.reliable_change(FLOW, before="mini", after="large", reliability=0.8)
     with pytest.raises(DataError, match="3 rows, the result 17"):
         result.augment(FLOW[:3])
+
+
+PAIRS = {"t1": [20.0, 22, 25, 30, 28, 24], "t2": [21.0, 33, 24, 31, 29, 25]}
+
+
+def by_hand(method: str, r: float, mean: float, sd: float, practice: float) -> np.ndarray:
+    """The index of each person, written out from the papers."""
+    x1, x2 = np.array(PAIRS["t1"]), np.array(PAIRS["t2"])
+    m1, m2, s2 = x1.mean(), x2.mean(), x2.std(ddof=1)
+    sem, sem2, true = sd * np.sqrt(1 - r), s2 * np.sqrt(1 - r), mean + r * (x1 - mean)
+    return {
+        "jacobson_truax": (x2 - x1) / np.sqrt(2 * sem**2),
+        "practice_adjusted": (x2 - x1 - practice) / np.sqrt(2 * sem**2),
+        "iverson": (x2 - x1 - practice) / np.sqrt(sem**2 + sem2**2),
+        "speer": (x2 - true) / np.sqrt(2 * sem**2),
+        "edwards_nunnally": (x2 - true) / sem,
+        "gulliksen_lord_novick": ((x2 - mean) - r * (x1 - mean)) / (sd * np.sqrt(1 - r**2)),
+        "nunnally_kotsch": (x2 - true) / np.sqrt(r**2 * sd**2 * (1 - r) + s2**2 * (1 - r)),
+        "hsu_linn_lord": ((x2 - m2) - r * (x1 - m1)) / (s2 * np.sqrt(1 - r**2)),
+    }[method]
+
+
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "jacobson_truax",
+        "practice_adjusted",
+        "iverson",
+        "speer",
+        "edwards_nunnally",
+        "gulliksen_lord_novick",
+        "nunnally_kotsch",
+        "hsu_linn_lord",
+    ],
+)
+def test_indices_of_change_are_those_of_the_papers(method: str, norm: bool) -> None:
+    x1 = np.array(PAIRS["t1"])
+    mean, sd = (26.0, 5.0) if norm else (x1.mean(), x1.std(ddof=1))
+    options = {"mean": 26.0, "sd": 5.0} if norm else {}
+    if method in ("practice_adjusted", "iverson"):
+        options["practice"] = 1.5
+    result = rel.reliable_change(
+        PAIRS, before="t1", after="t2", reliability=0.85, method=method, level=0.9, **options
+    )
+    persons = result.augment()
+    assert persons["statistic"].to_numpy() == pytest.approx(by_hand(method, 0.85, mean, sd, 1.5))
+    z = stats.norm.ppf(0.95)
+    assert (persons["conf_high"] - persons["estimate"]).to_numpy() == pytest.approx(z * persons["std_error"])
+    assert (persons["verdict"] == "improved").tolist() == (persons["conf_low"] > 0).tolist()
+
+
+@pytest.mark.parametrize(
+    "method", ["jacobson_truax", "practice_adjusted", "iverson", "gulliksen_lord_novick", "hsu_linn_lord"]
+)
+def test_indices_hold_their_level_when_nobody_changes(method: str) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(50, 8, 20_000)
+    scores = {"t1": truth + rng.normal(0, 6, 20_000), "t2": truth + rng.normal(0, 6, 20_000)}
+    options = {"practice": 0.0} if method in ("practice_adjusted", "iverson") else {}
+    result = rel.reliable_change(scores, before="t1", after="t2", reliability=0.64, method=method, **options)
+    assert result.glance()["unchanged"][0] == pytest.approx(0.95, abs=0.006)
+
+
+def test_practice_is_asked_for_where_it_is_needed_and_nowhere_else() -> None:
+    with pytest.raises(OptionError, match="needs practice="):
+        rel.reliable_change(PAIRS, before="t1", after="t2", reliability=0.8, method="iverson")
+    with pytest.raises(OptionError, match="does not use practice="):
+        rel.reliable_change(PAIRS, before="t1", after="t2", reliability=0.8, practice=1.0)
