@@ -106,6 +106,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "simulate": ("simulate_responses",),
     "invariance": (
         "AlignmentLoss",
+        "CovariateLogistic",
         "FlagRule",
         "IRTLikelihoodRatio",
         "IRTWald",
@@ -117,6 +118,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Ncdif",
         "OrdinalLogistic",
         "RajuArea",
+        "ScoreBased",
         "Sibtest",
         "align_groups",
         "check_invariance",

@@ -2,6 +2,8 @@
 
 from recoverymetrics.invariance.alignment import AlignmentLoss, AlignmentResult, align_groups
 from recoverymetrics.invariance.dif import (
+    CovariateDIFResult,
+    CovariateLogistic,
     DIFResult,
     FlagRule,
     IRTLikelihoodRatio,
@@ -13,6 +15,7 @@ from recoverymetrics.invariance.dif import (
     Ncdif,
     OrdinalLogistic,
     RajuArea,
+    ScoreBased,
     Sibtest,
     detect_covariate_dif,
     detect_dif,
@@ -22,6 +25,8 @@ from recoverymetrics.invariance.ladder import InvarianceCriteria, InvarianceResu
 __all__ = [
     "AlignmentLoss",
     "AlignmentResult",
+    "CovariateDIFResult",
+    "CovariateLogistic",
     "DIFResult",
     "FlagRule",
     "IRTLikelihoodRatio",
@@ -35,6 +40,7 @@ __all__ = [
     "Ncdif",
     "OrdinalLogistic",
     "RajuArea",
+    "ScoreBased",
     "Sibtest",
     "align_groups",
     "check_invariance",

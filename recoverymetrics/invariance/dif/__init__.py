@@ -30,10 +30,11 @@ model; they do not see differences in discrimination. Never a rest score when re
 in R2 over all regions dilutes DIF of a single region: McFadden's .02 finds none of these shifts.
 """
 
-from recoverymetrics.invariance.dif.covariate import detect_covariate_dif
+from recoverymetrics.invariance.dif.covariate import CovariateDIFResult, detect_covariate_dif
 from recoverymetrics.invariance.dif.detect import detect_dif
 from recoverymetrics.invariance.dif.result import DIFResult
 from recoverymetrics.invariance.dif.spec import (
+    CovariateLogistic,
     FlagRule,
     IRTLikelihoodRatio,
     IRTWald,
@@ -44,10 +45,13 @@ from recoverymetrics.invariance.dif.spec import (
     Ncdif,
     OrdinalLogistic,
     RajuArea,
+    ScoreBased,
     Sibtest,
 )
 
 __all__ = [
+    "CovariateDIFResult",
+    "CovariateLogistic",
     "DIFResult",
     "FlagRule",
     "IRTLikelihoodRatio",
@@ -59,6 +63,7 @@ __all__ = [
     "Ncdif",
     "OrdinalLogistic",
     "RajuArea",
+    "ScoreBased",
     "Sibtest",
     "detect_covariate_dif",
     "detect_dif",

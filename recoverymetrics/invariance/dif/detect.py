@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
 import numpy as np
 
-from recoverymetrics.errors import EstimationWarning, OptionError
+from recoverymetrics.errors import OptionError
 from recoverymetrics.invariance.dif.categories import merge_sparse_categories
 from recoverymetrics.invariance.dif.classical import sweep_mantel_haenszel, sweep_sibtest
+from recoverymetrics.invariance.dif.covariate import CovariateDIFResult, CovariateMethod, detect_along
 from recoverymetrics.invariance.dif.data import DIFData, read_dif_data
 from recoverymetrics.invariance.dif.irt import sweep_irt, theta_scores
 from recoverymetrics.invariance.dif.lasso import sweep_lasso
@@ -19,7 +19,7 @@ from recoverymetrics.invariance.dif.linked import calibrate_groups, sweep_linked
 from recoverymetrics.invariance.dif.logistic import sweep_ordinal_logistic
 from recoverymetrics.invariance.dif.matching import sum_scores
 from recoverymetrics.invariance.dif.mimic import sweep_mimic
-from recoverymetrics.invariance.dif.purify import Judgement, Purified, judge, purify
+from recoverymetrics.invariance.dif.purify import Judgement, Purified, judge, purify_or_once
 from recoverymetrics.invariance.dif.result import DIFResult
 from recoverymetrics.invariance.dif.spec import (
     Correction,
@@ -79,7 +79,8 @@ def detect_dif(
     *,
     items: Sequence[str] | None = None,
     group: GroupSpec = None,
-    method: str | Method = "ordinal_logistic",
+    by: str | None = None,
+    method: str | Method | CovariateMethod = "ordinal_logistic",
     purify: bool = True,
     reference: str | None = None,
     correction: Correction = "bh",
@@ -88,8 +89,10 @@ def detect_dif(
     min_anchors: int | None = None,
     max_rounds: int = 25,
     drop_groups_below: int = 0,
-) -> DIFResult:
-    """Find items that function differently between groups of persons who stand equally on the scale.
+) -> DIFResult | CovariateDIFResult:
+    """Find items that function differently between persons who stand equally on the scale.
+
+    Between groups (``group=``), or along a variable such as age (``by=``).
 
     Parameters
     ----------
@@ -99,8 +102,14 @@ def detect_dif(
         Item columns; by default all columns but ``group``, or those named in ``scales``.
     group : str or array-like of length n
         Two groups or more: regions, countries, gender.
+    by : str, optional
+        Numeric column along which functioning may differ: age, or the codes of ordered categories. Methods are then
+        ``"ordinal_logistic"`` and ``"score_based"``; ``group`` is a column whose groups may differ on the scale. The
+        result is a ``CovariateDIFResult``.
     method : str or options object, default "ordinal_logistic"
-        The test; an object such as ``OrdinalLogistic(matching="rest")`` sets its options.
+        The test: ``"ordinal_logistic"``, ``"mantel_haenszel"``, ``"sibtest"``, ``"irt_lr"``, ``"wald"``, ``"mimic"``,
+        ``"lord"``, ``"raju"``, ``"ncdif"``, ``"lasso"``; an object such as ``OrdinalLogistic(matching="rest")`` sets
+        its options. The guide says which one when.
     purify : bool, default True
         Repeat with flagged items left out of the matching until nothing changes.
     reference : str, optional
@@ -120,7 +129,7 @@ def detect_dif(
 
     Returns
     -------
-    DIFResult
+    DIFResult or CovariateDIFResult
 
     Raises
     ------
@@ -145,8 +154,15 @@ def detect_dif(
     []
     """
     check_choice("correction", correction, get_args(Correction))
-    spec = _resolve_method(method)
     rule = FlagRule() if rule is None else rule
+    if by is not None:
+        adjust_for = _check_along(group, reference, scales, drop_groups_below)
+        return detect_along(
+            data, covariate=by, items=items, adjust_for=adjust_for, method=method, purify=purify,
+            correction=correction, alpha=rule.alpha, minimum=rule.minimum, min_anchors=min_anchors,
+            max_rounds=max_rounds,
+        )  # fmt: skip
+    spec = _resolve_method(method)
     record = read_dif_data(
         data,
         items=items,
@@ -167,7 +183,7 @@ def detect_dif(
         return judge(sweep(anchors), rule, minimum, correction)
 
     wanted = purify and not isinstance(spec, Lasso)
-    purified = _purified(run, record, wanted, min_anchors, max_rounds)
+    purified = purify_or_once(run, record.scale_of, wanted, min_anchors, max_rounds)
     return DIFResult(
         method=_method_name(spec),
         spec=spec,
@@ -180,6 +196,16 @@ def detect_dif(
         matching=_matching(record, purified.anchors, spec),
         notes=(*record.notes, *_ending_notes(purified, record)),
     )
+
+
+def _check_along(group: GroupSpec, reference: Any, scales: Any, drop_groups_below: int) -> str | None:
+    given = {"reference": reference, "scales": scales, "drop_groups_below": drop_groups_below or None}
+    extra = [name for name, value in given.items() if value is not None]
+    if extra:
+        raise OptionError(f"{extra[0]}= has no meaning along a variable (by=...); leave it out.")
+    if group is not None and not isinstance(group, str):
+        raise OptionError("with by=..., group must be the name of a column.")
+    return group
 
 
 def _resolve_method(method: Any) -> Any:
@@ -240,23 +266,6 @@ def _own_matching(values: FloatArray, data: DIFData) -> FloatArray:
     if matching.shape not in ((n, 1), (n, p)):
         raise OptionError(f"matching has shape {np.shape(values)}; give one value per person ({n}).")
     return matching
-
-
-def _purified(run: Any, data: DIFData, wanted: bool, min_anchors: int | None, max_rounds: int) -> Purified:
-    p = len(data.items)
-    if not wanted:
-        judgement = run(np.ones(p, dtype=bool))
-        return Purified(judgement, np.ones(p, dtype=bool), (judgement.flagged,), "not asked for")
-    smallest = int(np.bincount(data.scale_of).min())
-    kept = max(2, -(-smallest // 4)) if min_anchors is None else min_anchors
-    result = purify(run, data.scale_of, min_anchors=kept, max_rounds=max_rounds)
-    if result.ending == "limit":
-        warnings.warn(
-            f"purification did not settle in {max_rounds} rounds; raise max_rounds.",
-            EstimationWarning,
-            stacklevel=3,
-        )
-    return result
 
 
 def _ending_notes(purified: Purified, data: DIFData) -> list[str]:

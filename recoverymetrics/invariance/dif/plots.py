@@ -10,6 +10,7 @@ from recoverymetrics.errors import OptionError
 from recoverymetrics.invariance.dif.spec import check_choice
 
 if TYPE_CHECKING:
+    from recoverymetrics.invariance.dif.covariate import CovariateDIFResult
     from recoverymetrics.invariance.dif.result import DIFResult
 
 
@@ -72,4 +73,27 @@ def _curves(result: DIFResult, item: str | None, ax: Any) -> Any:
     ax.set_xlabel("matching variable (anchor items)")
     ax.set_ylabel(f"mean score on {name}")
     ax.legend(title="group", frameon=False)
+    return ax
+
+
+def plot_fluctuation(result: CovariateDIFResult, item: str | None, ax: Any) -> Any:
+    """LM statistic of a change at each value of the variable; see ``CovariateDIFResult.plot``."""
+    import matplotlib.pyplot as plt
+
+    if not result.tests:
+        raise OptionError("only method='score_based' follows the scores along the variable.")
+    items = result.data.items
+    p_values = result.purified.judgement.sweep.p_value
+    name = item if item is not None else items[int(np.argmin(p_values))]
+    if name not in items:
+        raise OptionError(f"item={name!r} is not among the items; they are {', '.join(items)}.")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    test = result.tests[items.index(name)]
+    ax.step(test.process.values[:-1], test.process.lm, where="post", linewidth=1.2)
+    if not np.isnan(test.cut):
+        ax.axvline(test.cut, color="0.6", linestyle="--", linewidth=0.8)
+    ax.set_xlabel(result.covariate)
+    ax.set_ylabel(f"LM statistic of a change, {name}")
+    ax.set_ylim(bottom=0)
     return ax

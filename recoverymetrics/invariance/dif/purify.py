@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.invariance.dif.correction import adjust_p_values
 from recoverymetrics.invariance.dif.spec import FlagRule
 from recoverymetrics.invariance.dif.sweep import Sweep
@@ -110,6 +112,30 @@ def purify(
         seen.append(anchors)
     judgement = run(anchors)
     return Purified(judgement, anchors, (*path, judgement.flagged), "limit")
+
+
+def purify_or_once(
+    run: Callable[[BoolArray], Judgement],
+    scale_of: IntArray,
+    wanted: bool,
+    min_anchors: int | None,
+    max_rounds: int,
+) -> Purified:
+    """Purify, or sweep once with every item as anchor; a quarter of a scale's items stay anchors by default."""
+    if not wanted:
+        everything = np.ones(scale_of.size, dtype=bool)
+        judgement = run(everything)
+        return Purified(judgement, everything, (judgement.flagged,), "not asked for")
+    smallest = int(np.bincount(scale_of).min())
+    kept = max(2, -(-smallest // 4)) if min_anchors is None else min_anchors
+    result = purify(run, scale_of, min_anchors=kept, max_rounds=max_rounds)
+    if result.ending == "limit":
+        warnings.warn(
+            f"purification did not settle in {max_rounds} rounds; raise max_rounds.",
+            EstimationWarning,
+            stacklevel=3,
+        )
+    return result
 
 
 def next_anchors(judgement: Judgement, scale_of: IntArray, min_anchors: int) -> BoolArray:

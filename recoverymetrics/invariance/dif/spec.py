@@ -332,6 +332,52 @@ class Lasso:
 
 
 @dataclass(frozen=True)
+class CovariateLogistic:
+    """DIF along a covariate by ordinal logistic regression on the sum score.
+
+    Attributes
+    ----------
+    degree : int, default 1
+        Polynomial degree of the covariate.
+    """
+
+    degree: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.degree <= 3:
+            raise OptionError(f"degree={self.degree!r} must be 1, 2 or 3.")
+
+
+@dataclass(frozen=True)
+class ScoreBased:
+    """DIF along a covariate by the fluctuation of casewise scores of a graded model (Merkle & Zeileis 2013).
+
+    Needs no guess of the shape: drifts, jumps and U-shapes are all seen.
+
+    Attributes
+    ----------
+    statistic : str, default "auto"
+        ``"max_lm"`` (numeric; finds a jump and says where), ``"cvm"`` (numeric; gradual change), ``"double_max"``
+        (numeric; one parameter only), ``"ordered_max_lm"`` and ``"ordered_double_max"`` (ordered categories),
+        ``"lm"`` (categories without order). ``"auto"`` takes ``"ordered_max_lm"`` up to twelve distinct values, else
+        ``"max_lm"``.
+    trim : float, default 0.1
+        Share of persons at either end where ``"max_lm"`` looks for no change.
+    """
+
+    statistic: Literal[
+        "auto", "max_lm", "cvm", "double_max", "ordered_max_lm", "ordered_double_max", "lm"
+    ] = "auto"
+    trim: float = 0.1
+
+    def __post_init__(self) -> None:
+        kinds = ("auto", "max_lm", "cvm", "double_max", "ordered_max_lm", "ordered_double_max", "lm")
+        check_choice("statistic", self.statistic, kinds)
+        if not 0 < self.trim < 0.5:
+            raise OptionError(f"trim={self.trim!r} must lie between 0 and 0.5.")
+
+
+@dataclass(frozen=True)
 class Mimic:
     """MIMIC sweep: groups act on the factor, and on an item where it functions differently.
 
