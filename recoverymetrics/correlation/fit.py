@@ -391,9 +391,9 @@ def _check_items(data: ItemData) -> None:
 
 
 def _check_variance(items: tuple[str, ...], values: FloatArray, label: str) -> None:
-    for item, column in zip(items, values.T, strict=True):
-        seen = column[~np.isnan(column)]
-        if seen.size < 2 or seen.min() == seen.max():
+    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    for item, varies in zip(items, high > low, strict=True):
+        if not varies:
             where = "" if label == "all" else f" in group {label!r}"
             raise DataError(f"item {item!r} does not vary{where}; leave it out.")
 

@@ -52,10 +52,10 @@ class Oblimin(RotationCriterion):
     def evaluate(self, L: FloatArray) -> ValueGradient:
         """Sum over pairs of factors of the products of squared loadings, less gamma times their means."""
         square = L * L
-        others = square.sum(axis=2, keepdims=True) - square
+        others = square @ (1.0 - np.eye(L.shape[2]))
         if self.gamma:
             others = others - self.gamma * others.mean(axis=1, keepdims=True)
-        return np.sum(square * others, axis=(1, 2)) / 4.0, L * others
+        return np.einsum("spk,spk->s", square, others) / 4.0, L * others
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Bentler(RotationCriterion):
         cross = square.transpose(0, 2, 1) @ square
         diagonal = np.einsum("sii->si", cross)
         value = -(np.linalg.slogdet(cross)[1] - np.log(diagonal).sum(axis=1)) / 4.0
-        inverse = np.linalg.inv(cross)
+        inverse = stacked_inverse(cross)
         k = L.shape[2]
         inverse[:, np.arange(k), np.arange(k)] -= 1.0 / diagonal
         return value, -L * (square @ inverse)
@@ -318,6 +318,18 @@ class Promax(RotationCriterion):
     def evaluate(self, L: FloatArray) -> ValueGradient:
         """Promax has no criterion."""
         raise OptionError("promax has no criterion value.")
+
+
+def stacked_inverse(matrices: FloatArray) -> FloatArray:
+    """Inverses of a stack of matrices; NaN for those that have none."""
+    inverses: FloatArray
+    try:
+        inverses = np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        regular = np.linalg.matrix_rank(np.nan_to_num(matrices)) == matrices.shape[1]
+        inverses = np.full(matrices.shape, np.nan)
+        inverses[regular] = np.linalg.inv(matrices[regular])
+    return inverses
 
 
 def _safe_log(x: FloatArray) -> FloatArray:

@@ -49,7 +49,7 @@ class Extraction:
 class _Step:
     value: float
     gradient: FloatArray
-    hessian: FloatArray
+    hessian: Callable[[], FloatArray]
 
 
 def start_uniquenesses(R: FloatArray, n_factors: int) -> FloatArray:
@@ -90,15 +90,19 @@ def extract_least_squares(R: FloatArray, n_factors: int, weights: FloatArray | N
 
     def evaluate(psi: FloatArray) -> _Step:
         values, vectors = np.linalg.eigh(scaled - np.diag(psi * scale**2))
-        small = values[:-n_factors]
-        gradient = -(vectors[:, :-n_factors] ** 2 @ small) * scale**2
-        coefficients = np.ones((values.size, values.size))
-        coefficients[-n_factors:, -n_factors:] = 0.0
-        cross = small[:, None] / np.minimum(small[:, None] - values[None, -n_factors:], -1e-10)
-        coefficients[:-n_factors, -n_factors:] = cross
-        coefficients[-n_factors:, :-n_factors] = cross.T
-        hessian = _curvature(vectors, coefficients) * np.outer(scale, scale) ** 2
-        return _Step(0.5 * float(small @ small), gradient, hessian)
+        small, large = values[:-n_factors], values[-n_factors:]
+        left, kept = vectors[:, :-n_factors], vectors[:, -n_factors:]
+
+        def hessian() -> FloatArray:
+            # all products of eigenvectors would add up to the identity; those with a kept one weigh differently
+            weight = small / np.minimum(small - large[:, None], -1e-10) - 1.0
+            inner = (left * weight[:, None, :]) @ left.T
+            curved = (
+                np.eye(psi.size) - (kept @ kept.T) ** 2 + 2.0 * np.einsum("ik,jk,kij->ij", kept, kept, inner)
+            )
+            return curved * np.outer(scale, scale) ** 2
+
+        return _Step(0.5 * float(small @ small), -(left**2 @ small) * scale**2, hessian)
 
     psi, step, iterations, converged = _newton(evaluate, start_uniquenesses(R, n_factors))
     loadings = _principal_loadings(scaled - np.diag(psi * scale**2), n_factors) / scale[:, None]
@@ -176,10 +180,7 @@ def _scaled(
     ``slope`` is ``t loss'(t)`` and ``bend`` is ``t slope'(t)``; the search runs over ``log psi``.
     """
 
-    def evaluate(log_psi: FloatArray) -> _Step:
-        root = np.exp(-0.5 * log_psi)
-        values, vectors = np.linalg.eigh(R * np.outer(root, root))
-        values = np.maximum(values, 1e-12)
+    def coefficients(values: FloatArray) -> FloatArray:
         small, large = values[:-n_factors], values[-n_factors:]
         first = slope(small)
         gap = small[:, None] - small[None, :]
@@ -188,14 +189,21 @@ def _scaled(
         inner = 0.5 * (first[:, None] - first[None, :]) * total / np.where(near, 1.0, gap)
         inner = np.where(near, 0.5 * (bend(small)[:, None] + bend(small)[None, :]), inner)
         cross = first[:, None] * (small[:, None] + large) / np.minimum(small[:, None] - large, -1e-10)
-        coefficients = np.zeros((values.size, values.size))
-        coefficients[:-n_factors, :-n_factors] = inner
-        coefficients[:-n_factors, -n_factors:] = 0.5 * cross
-        coefficients[-n_factors:, :-n_factors] = 0.5 * cross.T
+        matrix = np.zeros((values.size, values.size))
+        matrix[:-n_factors, :-n_factors] = inner
+        matrix[:-n_factors, -n_factors:] = 0.5 * cross
+        matrix[-n_factors:, :-n_factors] = 0.5 * cross.T
+        return matrix
+
+    def evaluate(log_psi: FloatArray) -> _Step:
+        root = np.exp(-0.5 * log_psi)
+        values, vectors = np.linalg.eigh(R * np.outer(root, root))
+        values = np.maximum(values, 1e-12)
+        small = values[:-n_factors]
         return _Step(
             float(loss(small).sum()),
-            -(vectors[:, :-n_factors] ** 2 @ first),
-            _curvature(vectors, coefficients),
+            -(vectors[:, :-n_factors] ** 2 @ slope(small)),
+            lambda: _curvature(vectors, coefficients(values)),
         )
 
     bounds = np.log(LOWER_BOUND)
@@ -337,7 +345,7 @@ def _newton(
         if not free.any() or np.max(np.abs(step.gradient[free])) < tolerance:
             return at, step, iteration, True
         direction = np.zeros_like(at)
-        direction[free] = -_solve_positive(step.hessian[np.ix_(free, free)], step.gradient[free])
+        direction[free] = -_solve_positive(step.hessian()[np.ix_(free, free)], step.gradient[free])
         size = 1.0
         while size > 1e-10:
             candidate = np.maximum(at + size * direction, bound)
@@ -354,9 +362,9 @@ def _newton(
 def _solve_positive(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
     """Newton direction; where the surface curves down, its mirror image."""
     try:
-        factor = np.linalg.cholesky(hessian)
-        result: FloatArray = np.linalg.solve(factor.T, np.linalg.solve(factor, gradient))
-        return result
+        np.linalg.cholesky(hessian)
+        direction: FloatArray = np.linalg.solve(hessian, gradient)
+        return direction
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(hessian)
         size = np.maximum(np.abs(values), 1e-3 * np.max(np.abs(values)))

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from recoverymetrics.correlation import correlate
+from recoverymetrics.correlation.moments import GroupMoments
 from recoverymetrics.efa import extraction as extract
 from recoverymetrics.efa.criteria import Bifactor, BiGeomin, RotationCriterion, Target, resolve_rotation
 from recoverymetrics.efa.measures import degrees_of_freedom, fit_measures
@@ -175,15 +176,16 @@ def fit_efa(
 def rotate_extracted(
     loadings: FloatArray, criterion: RotationCriterion | None, n_starts: int, seed: Seed
 ) -> Rotation:
-    """Rotate, then order factors by variance and point them up; targets keep their own order."""
+    """Rotate, then order factors by variance and point them up; a target keeps its own order and directions."""
     k = loadings.shape[1]
     if criterion is None:
         return Rotation(loadings, np.eye(k), np.eye(k), float("nan"), True, 0, 0, 0)
     rotated = rotate(loadings, criterion, n_starts=n_starts, seed=seed)
-    if isinstance(criterion, Target):
-        return rotated
     L = rotated.loadings
     signs = np.where(L.sum(axis=0) < 0, -1.0, 1.0)
+    if isinstance(criterion, Target):  # a column of zeros (and free entries) tells no direction
+        told = np.any(np.nan_to_num(np.asarray(criterion.target, dtype=float)) != 0, axis=0)
+        return reorder(rotated, np.arange(k), np.where(told, 1.0, signs))
     size = np.diag(rotated.phi @ L.T @ L).copy()
     if isinstance(criterion, Bifactor | BiGeomin):
         size[0] = np.inf
@@ -224,9 +226,20 @@ def read_factor_input(
         )
     n = float(record.complete().n) if missing == "listwise" else float(record.n)
     return FactorInput(
-        moments.correlations, record.items, n, correlation, np.nanmean(record.values, axis=0),
-        np.nanstd(record.values, axis=0, ddof=1), record,
-    )  # fmt: skip
+        moments.correlations,
+        record.items,
+        n,
+        correlation,
+        *_centre_scale(record, moments, correlation),
+        record,
+    )
+
+
+def _centre_scale(record: ItemData, moments: GroupMoments, correlation: str) -> tuple[FloatArray, FloatArray]:
+    """Means and standard deviations that standardise the items for scores."""
+    if correlation == "pearson" and moments.means is not None and moments.covariance is not None:
+        return moments.means, np.sqrt(np.diag(moments.covariance))
+    return np.nanmean(record.values, axis=0), np.nanstd(record.values, axis=0, ddof=1)
 
 
 def _read_matrix(data: IntoFrame, n_obs: float | None, smooth: bool) -> FactorInput:

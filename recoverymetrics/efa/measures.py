@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import chdtr, chdtrc, chndtr
 from scipy.stats import ncx2
 
 from recoverymetrics.typing import FloatArray
@@ -101,15 +101,25 @@ def rmsea_interval(chi2: float, df: int, n: float, level: float = 0.90) -> tuple
         return math.nan, math.nan
 
     def limit(quantile: float) -> float:
-        if chi2_distribution.cdf(chi2, df) <= quantile:
+        if chdtr(df, max(chi2, 0.0)) <= quantile:
             return 0.0
-        high = max(chi2 * 2.0, 10.0)
-        while ncx2.cdf(chi2, df, high) > quantile:
-            high *= 2.0
-        root = brentq(lambda nc: ncx2.cdf(chi2, df, nc) - quantile, 1e-12, high, xtol=1e-10, rtol=1e-13)
-        return math.sqrt(root / (df * n))
+        return math.sqrt(_noncentrality(chi2, df, quantile) / (df * n))
 
     return limit(0.5 + level / 2), limit(0.5 - level / 2)
+
+
+def _noncentrality(chi2: float, df: int, quantile: float) -> float:
+    """Noncentrality at which ``chi2`` is that quantile; the quick function first, the exact one to finish."""
+    high = max(chi2 * 2.0, 10.0)
+    while chndtr(chi2, df, high) > quantile:
+        high *= 2.0
+    root: float = brentq(lambda nc: chndtr(chi2, df, nc) - quantile, 1e-12, high, xtol=1e-10, rtol=1e-13)
+    for _ in range(4):
+        gap = float(ncx2.cdf(chi2, df, root)) - quantile
+        if abs(gap) < 1e-11:  # at once where SciPy computes both alike (1.16 and later)
+            break
+        root -= gap * 1e-3 * root / float(chndtr(chi2, df, 1.001 * root) - chndtr(chi2, df, root))
+    return root
 
 
 def fit_measures(R: FloatArray, implied: FloatArray, n_factors: int, n: float | None) -> FitMeasures:
@@ -146,7 +156,7 @@ def fit_measures(R: FloatArray, implied: FloatArray, n_factors: int, n: float | 
     chi2 = objective * (size - 1.0 - (2 * p + 5) / 6.0 - 2.0 * n_factors / 3.0)
     null_chi2 = null * (size - 1.0 - (2 * p + 5) / 6.0)
     null_same = null * (size - 1.0 - (2 * p + 5) / 6.0 - 2.0 * n_factors / 3.0)
-    p_value = float(chi2_distribution.sf(chi2, df)) if df > 0 and known else math.nan
+    p_value = float(chdtrc(df, max(chi2, 0.0))) if df > 0 and known else math.nan
     rmsea = math.sqrt(max(chi2 / (df * size) - 1.0 / (size - 1.0), 0.0)) if df > 0 and known else math.nan
     low, high = rmsea_interval(chi2, df, size - 1.0) if known else (math.nan, math.nan)
     empirical = size * off

@@ -45,6 +45,8 @@ def pairwise_moments(values: FloatArray) -> PairwiseMoments:
     PairwiseMoments
     """
     seen = ~np.isnan(values)
+    if seen.all():
+        return _complete_moments(values)
     mask = seen.astype(float)
     count = mask.sum(axis=0)
     centre = np.where(seen, values, 0.0).sum(axis=0) / np.maximum(count, 1)
@@ -60,6 +62,19 @@ def pairwise_moments(values: FloatArray) -> PairwiseMoments:
         correlation = centred / np.sqrt(spread * spread.T)
     np.fill_diagonal(correlation, 1.0)
     return PairwiseMoments(centre, covariance, np.clip(correlation, -1.0, 1.0), n)
+
+
+def _complete_moments(values: FloatArray) -> PairwiseMoments:
+    n, p = values.shape
+    mean = values.mean(axis=0)
+    centred = values - mean
+    products = centred.T @ centred
+    scale = np.sqrt(np.diag(products))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        covariance = products / (n - 1) if n > 1 else np.full((p, p), np.nan)
+        correlation = products / np.outer(scale, scale)
+    np.fill_diagonal(correlation, 1.0)
+    return PairwiseMoments(mean, covariance, np.clip(correlation, -1.0, 1.0), np.full((p, p), float(n)))
 
 
 def covariance_to_correlation(covariance: FloatArray) -> FloatArray:

@@ -35,13 +35,25 @@ def efa(n_factors=5, **options):
     return fit_efa(correlations(), n_factors, correlation="cor", n_obs=N, **options)
 
 
-def match(ours, theirs):
-    """Reorder and reflect our factors to theirs."""
+def partners(ours, theirs):
+    """Which of our factors is each of theirs, and its direction."""
     ours, theirs = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
     cosine = (ours.T @ theirs) / np.sqrt(np.outer(np.sum(ours**2, 0), np.sum(theirs**2, 0)))
     rows, columns = linear_sum_assignment(-np.abs(cosine))
     order = rows[np.argsort(columns)]
-    return ours[:, order] * np.sign(cosine[order, np.arange(theirs.shape[1])])
+    return order, np.sign(cosine[order, np.arange(theirs.shape[1])])
+
+
+def match(ours, theirs):
+    """Reorder and reflect our factors to theirs."""
+    order, signs = partners(ours, theirs)
+    return np.asarray(ours, dtype=float)[:, order] * signs
+
+
+def align(rotation, theirs):
+    """Loadings and factor correlations of a rotation, its factors in the order and direction of theirs."""
+    order, signs = partners(rotation.loadings, theirs)
+    return rotation.loadings[:, order] * signs, rotation.phi[np.ix_(order, order)] * np.outer(signs, signs)
 
 
 def extraction() -> list[Comparison]:
@@ -162,30 +174,17 @@ def gradient_projection() -> list[Comparison]:
         same = rotate(A, criterion, n_starts=1)
         best = rotate(A, criterion)
         area, case = "psych", "gpa_rotations_bfi25"
+        loadings = matrix(theirs["loadings"]).to_numpy()
+        ours, between = align(same, loadings)
         out.append(
             Comparison(
-                area,
-                case,
-                f"{name} loadings, same start",
-                same.loadings,
-                matrix(theirs["loadings"]),
-                OPTIMISER,
-                "",
-                LOADING_SCALE,
+                area, case, f"{name} loadings, same start", ours, loadings, OPTIMISER, "", LOADING_SCALE
             )
         )
         if theirs["Phi"] is not None:
+            phi = matrix(theirs["Phi"])
             out.append(
-                Comparison(
-                    area,
-                    case,
-                    f"{name} phi, same start",
-                    same.phi,
-                    matrix(theirs["Phi"]),
-                    OPTIMISER,
-                    "",
-                    LOADING_SCALE,
-                )
+                Comparison(area, case, f"{name} phi, same start", between, phi, OPTIMISER, "", LOADING_SCALE)
             )
         excess = max(best.value - theirs["f"], 0.0)
         note = f"criterion {best.value:.9f} beside {theirs['f']:.9f}: excess of ours"
