@@ -324,7 +324,7 @@ def stacked_inverse(matrices: FloatArray) -> FloatArray:
     """Inverses of a stack of matrices; NaN for those that have none."""
     inverses: FloatArray
     try:
-        inverses = np.linalg.inv(matrices)
+        inverses = np.asarray(np.linalg.inv(matrices), dtype=float)
     except np.linalg.LinAlgError:
         regular = np.linalg.matrix_rank(np.nan_to_num(matrices)) == matrices.shape[1]
         inverses = np.full(matrices.shape, np.nan)

@@ -179,7 +179,7 @@ def _inverse_curvature(problem: _Problem, T: FloatArray, gradient: FloatArray) -
     hessian = 0.5 * (hessian + hessian.transpose(0, 2, 1))
     try:
         np.linalg.cholesky(hessian)
-        inverse: FloatArray = np.linalg.inv(hessian)
+        inverse: FloatArray = np.asarray(np.linalg.inv(hessian), dtype=float)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(hessian)
         size = np.abs(values)
