@@ -93,6 +93,7 @@ _ENTRIES = (
         "terwee2007", "Terwee CB, et al. (2007). J Clin Epidemiol 60:34-42", "10.1016/j.jclinepi.2006.03.012"
     ),
     Reference("feldt1965", "Feldt LS (1965). Psychometrika 30:357-370", "10.1007/BF02289499"),
+    Reference("feldt1980", "Feldt LS (1980). Psychometrika 45:99-105", "10.1007/BF02293600"),
     Reference("feldt1969", "Feldt LS (1969). Psychometrika 34:363-373", "10.1007/BF02289364"),
     Reference(
         "hakstian1976", "Hakstian AR, Whalen TE (1976). Psychometrika 41:219-231", "10.1007/BF02291840"
@@ -549,6 +550,9 @@ _ENTRIES = (
     ),
     Reference(
         "zhangsavalei2023", "Zhang X, Savalei V (2023). Psychol Methods 28:263-283", "10.1037/met0000445"
+    ),
+    Reference(
+        "asparouhov2005", "Asparouhov T (2005). Struct Equ Modeling 12:411-434", "10.1207/s15328007sem1203_4"
     ),
     Reference(
         "muthenmuthen2002",

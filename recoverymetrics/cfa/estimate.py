@@ -67,7 +67,7 @@ def least_squares_weights(sample: Sample, spec: EstimatorSpec, moments: MomentMa
     if spec.discrepancy == "GLS":
         inverse = np.linalg.inv(_unbiased(sample))
         return np.stack([normal_weight(moments, block) for block in inverse])
-    gamma = asymptotic_covariance(sample, moments)
+    gamma = asymptotic_covariance(sample, moments) if sample.weight_gamma is None else sample.weight_gamma
     if spec.discrepancy == "DWLS":
         return 1.0 / np.diagonal(gamma, axis1=1, axis2=2)
     try:
@@ -130,10 +130,11 @@ def minimise(
     *,
     max_iter: int = 150,
     close: bool = False,
+    first: FloatArray | None = None,
 ) -> Estimate:
     """Minimise, by scoring without constraints or along linear ones, by SLSQP under curved ones.
 
-    From a start ``close`` to the minimum, Newton steps are taken at once.
+    From a start ``close`` to the minimum, Newton steps are taken at once; ``first`` is the metric there when it is known.
     """
     tolerance = DECREASE / total
     layout_is_ordinal = objective.layout.any_ordinal
@@ -148,6 +149,7 @@ def minimise(
             max_iter=max_iter,
             newton_from=newton_from,
             arrow=objective.layout.arrow,
+            first=first,
         )
         return Estimate(found.x, found, None)
     linear = _linear_part(constraints, start)

@@ -96,9 +96,9 @@ def fit_cfa(
     rotation : {"geomin", "oblimin"} or BlockRotation, default "geomin"
         Oblique rotation of exploratory blocks, written ``efa("a")*F1 + efa("a")*F2 =~ x1 + x2 + ...``.
     weights : str or sequence of float, optional
-        Sampling weights (continuous items, MLR); they are scaled to sum to the number of rows.
+        Sampling weights (MLR, or WLSMV and its like with ordered items); they are scaled to sum to the number of rows.
     cluster : str or sequence, optional
-        Clusters of dependent rows, such as countries within regions (continuous items, MLR): standard errors and the
+        Clusters of dependent rows, such as countries within regions (the same estimators): standard errors and the
         scaled test add the scores up within clusters.
     max_iter : int, default 150
         Most iterations.

@@ -99,12 +99,16 @@ def draw_sample(
     cluster: IntArray | None = None,
 ) -> Sample:
     """Sample statistics that the estimator needs."""
-    if (weights is not None or cluster is not None) and (ordinal or spec.errors != "huber_white"):
-        raise OptionError("weights= and cluster= need continuous items and estimator='MLR'.")
+    robust = "robust_sem" if ordinal else "huber_white"
+    if (weights is not None or cluster is not None) and spec.errors != robust:
+        raise OptionError(
+            f"weights= and cluster= need robust standard errors, which {spec.name} does not have: choose "
+            "estimator='MLR' for continuous items, WLSMV, WLSM, ULSMV or ULSM with ordered ones."
+        )
     if ordinal:
         if len(ordinal) < record.n_items:
-            return mixed_sample(record, ordinal, missing=spec.missing)
-        return ordinal_sample(record, missing=spec.missing)
+            return mixed_sample(record, ordinal, missing=spec.missing, weights=weights, cluster=cluster)
+        return ordinal_sample(record, missing=spec.missing, weights=weights, cluster=cluster)
     sample = continuous_sample(record, missing=spec.missing, weights=weights, cluster=cluster)
     if spec.wishart:
         factor = sample.n / (sample.n - 1.0)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from recoverymetrics.cfa.design import Design, make_design
 from recoverymetrics.correlation import ordinal_moments
 from recoverymetrics.correlation.kernel_mixed import MixedMoments, mixed_moments
 from recoverymetrics.errors import DataError
@@ -51,6 +52,9 @@ class Sample:
         Missing-data patterns under FIML.
     weights, clusters : tuple of ndarray, or None
         Sampling weights (mean one) and cluster numbers of the rows.
+    weight_gamma : ndarray, shape (G, m, m), or None
+        What least squares weighs the moments by where that is not ``gamma``: the same with weights that count
+        independent rows, so that estimates depend on the weighted data alone.
     """
 
     items: tuple[str, ...]
@@ -68,6 +72,7 @@ class Sample:
     warnings: tuple[str, ...] = ()
     weights: tuple[FloatArray, ...] | None = None
     clusters: tuple[IntArray, ...] | None = None
+    weight_gamma: FloatArray | None = None
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What follows from the sample alone, such as weights and the baseline model: computed for the first fit only."""
@@ -78,14 +83,7 @@ class Sample:
 
     def pooled(self, group: int, scores: FloatArray) -> FloatArray:
         """Casewise scores of a group, weighted and added up within clusters."""
-        if self.weights is not None:
-            scores = scores * self.weights[group][:, None]
-        if self.clusters is None:
-            return scores
-        labels, index = np.unique(self.clusters[group], return_inverse=True)
-        out = np.zeros((len(labels), scores.shape[1]))
-        np.add.at(out, index.ravel(), scores)
-        return out * np.sqrt(len(labels) / (len(labels) - 1.0))
+        return Design(self.n, self.weights, self.clusters).pooled(group, scores)
 
     @property
     def total(self) -> float:
@@ -130,6 +128,16 @@ def _by_group(data: ItemData, missing: str, values: Column | None) -> tuple[Colu
     return tuple(values[keep & (data.group == label)] for label in data.groups)
 
 
+def _design(
+    data: ItemData,
+    missing: str,
+    blocks: Sequence[FloatArray],
+    weights: FloatArray | None,
+    cluster: IntArray | None,
+) -> Design:
+    return make_design(blocks, _by_group(data, missing, weights), _by_group(data, missing, cluster))
+
+
 def continuous_sample(
     data: ItemData,
     *,
@@ -140,13 +148,9 @@ def continuous_sample(
     """Means and covariances of continuous variables; the saturated FIML moments are filled in later."""
     groups, blocks, dropped = split_groups(data, missing)
     p = data.n_items
-    n = np.array([float(len(block)) for block in blocks])
     patterns = None
-    w = _by_group(data, missing, weights)
-    if w is not None:
-        scale = n.sum() / sum(float(part.sum()) for part in w)
-        w = tuple(part * scale for part in w)
-        n = np.array([float(part.sum()) for part in w])
+    design = _design(data, missing, blocks, weights, cluster)
+    n, w = design.n, design.weights
     if missing == "fiml" and any(np.isnan(block).any() for block in blocks):
         patterns = find_patterns(list(blocks), None if w is None else list(w))
         mean = np.stack([np.nanmean(block, axis=0) for block in blocks])
@@ -175,7 +179,7 @@ def continuous_sample(
         ordinal,
         patterns=patterns,
         weights=w,
-        clusters=_by_group(data, missing, cluster),
+        clusters=design.clusters,
     )
 
 
@@ -236,21 +240,34 @@ def _check_perfect(items: Sequence[str], groups: Sequence[str], label: str, R: F
         )
 
 
-def ordinal_sample(data: ItemData, *, missing: str) -> Sample:
+def ordinal_sample(
+    data: ItemData,
+    *,
+    missing: str,
+    weights: FloatArray | None = None,
+    cluster: IntArray | None = None,
+) -> Sample:
     """Thresholds, polychoric correlations and their asymptotic covariance, group by group."""
     categories = _ordered_categories(data)
     groups, blocks, dropped = split_groups(data, missing)
     counts = np.array([len(seen) for seen in categories])
-    found = []
+    design = _design(data, missing, blocks, weights, cluster)
+    found, gamma, repeated = [], [], []
     notes: list[str] = []
-    for label, block in zip(groups, blocks, strict=True):
+    for g, (label, block) in enumerate(zip(groups, blocks, strict=True)):
         codes = np.full(block.shape, -1, dtype=np.int64)
         for j, seen in enumerate(categories):
             answered = ~np.isnan(block[:, j])
             codes[answered, j] = np.searchsorted(seen, block[answered, j])
         _check_empty(data.items, categories, groups, label, codes)
-        moments = ordinal_moments(codes, counts, acov="full")
+        moments = ordinal_moments(codes, counts, acov="full", weights=design.weight(g))
         found.append(moments)
+        if design.simple or moments.influence is None:
+            gamma.append(np.asarray(moments.acov))
+        else:
+            influence = moments.influence.casewise(codes)
+            gamma.append(design.covariance(g, influence))
+            repeated.append(design.as_if_repeated(g, influence))
         R = moments.correlations
         _check_perfect(data.items, groups, label, np.where(np.abs(R) > 0.9999, np.sign(R), R))
         if np.linalg.eigvalsh(R)[0] <= 0:
@@ -261,20 +278,22 @@ def ordinal_sample(data: ItemData, *, missing: str) -> Sample:
         if not moments.converged:
             notes.append(f"some polychoric correlations did not converge{_in(groups, label)}.")
     p = data.n_items
-    n = np.array([float(len(block)) for block in blocks])
     return Sample(
         data.items,
         groups,
         blocks,
-        n,
+        design.n,
         dropped,
         np.zeros((len(groups), p)),
         np.stack([m.correlations for m in found]),
         np.stack([m.thresholds for m in found]),
         np.asarray(found[0].threshold_items, dtype=np.int64),
         np.ones(p, dtype=bool),
-        gamma=np.stack([np.asarray(m.acov) for m in found]),
+        gamma=np.stack(gamma),
         warnings=tuple(notes),
+        weights=design.weights,
+        clusters=design.clusters,
+        weight_gamma=np.stack(repeated) if repeated else None,
     )
 
 
@@ -311,15 +330,23 @@ def _ordered_categories(data: ItemData) -> tuple[FloatArray, ...]:
     return categories
 
 
-def mixed_sample(data: ItemData, ordered: Sequence[str], *, missing: str) -> Sample:
+def mixed_sample(
+    data: ItemData,
+    ordered: Sequence[str],
+    *,
+    missing: str,
+    weights: FloatArray | None = None,
+    cluster: IntArray | None = None,
+) -> Sample:
     """Thresholds of ordered variables, means and variances of continuous ones, and all covariances."""
     is_ordered = np.array([item in set(ordered) for item in data.items])
     categories = _ordered_categories(data.select([i for i in data.items if i in set(ordered)]))
     groups, blocks, dropped = split_groups(data, missing)
     n_categories = np.zeros(data.n_items, dtype=np.int64)
     n_categories[is_ordered] = [len(seen) for seen in categories]
+    design = _design(data, missing, blocks, weights, cluster)
     found: list[MixedMoments] = []
-    for label, block in zip(groups, blocks, strict=True):
+    for g, (label, block) in enumerate(zip(groups, blocks, strict=True)):
         values = block.copy()
         codes = np.full((len(block), int(is_ordered.sum())), -1, dtype=np.int64)
         for k, (j, seen) in enumerate(zip(np.flatnonzero(is_ordered), categories, strict=True)):
@@ -334,23 +361,38 @@ def mixed_sample(data: ItemData, ordered: Sequence[str], *, missing: str) -> Sam
             raise DataError(
                 f"item {data.items[flat[0]]!r} has zero variance{_in(groups, label)}. Leave it out."
             )
-        found.append(mixed_moments(values, n_categories, acov="full"))
+        found.append(mixed_moments(values, n_categories, acov="full", weights=design.weight(g)))
         _check_perfect(data.items, groups, label, found[-1].correlations)
     order, sign = _mixed_order(n_categories)
     threshold_item = np.repeat(np.arange(data.n_items), np.maximum(n_categories - 1, 0))
     n_th = len(threshold_item)
+    gamma, repeated = _mixed_acov(found, design)
     return Sample(
         data.items,
         groups,
         blocks,
-        np.array([float(len(block)) for block in blocks]),
+        design.n,
         dropped,
         np.stack([m.means for m in found]),
         np.stack([m.covariance for m in found]),
         np.stack([(sign * m.statistics[order])[:n_th] for m in found]),
         threshold_item,
         is_ordered,
-        gamma=np.stack([_reordered(np.asarray(m.acov), order, sign) for m in found]),
+        gamma=np.stack([_reordered(matrix, order, sign) for matrix in gamma]),
+        weights=design.weights,
+        clusters=design.clusters,
+        weight_gamma=np.stack([_reordered(matrix, order, sign) for matrix in repeated]) if repeated else None,
+    )
+
+
+def _mixed_acov(found: Sequence[MixedMoments], design: Design) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Asymptotic covariances of each group for inference, and those with weights as counts; none without a design."""
+    if design.simple:
+        return [np.asarray(m.acov) for m in found], []
+    influences = [np.asarray(m.casewise) for m in found]
+    return (
+        [design.covariance(g, rows) for g, rows in enumerate(influences)],
+        [design.as_if_repeated(g, rows) for g, rows in enumerate(influences)],
     )
 
 

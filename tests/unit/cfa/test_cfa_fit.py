@@ -339,7 +339,7 @@ class TestDesign:
         assert fit.test.scaled == pytest.approx(plain.test.scaled, rel=1e-2)
 
     def test_impossible_designs(self, data):
-        with pytest.raises(OptionError, match="MLR"):
+        with pytest.raises(OptionError, match="robust standard errors"):
             rm.fit_cfa(data, TWO, weights=np.ones(len(data)), estimator="ML")
         with pytest.raises(OptionError, match="positive"):
             rm.fit_cfa(data, TWO, weights=-np.ones(len(data)))
