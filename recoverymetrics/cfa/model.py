@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -202,114 +201,6 @@ def _cell(
     if row.op == "~*~" and not table.theta:
         return SCALE, position[row.lhs], 0
     return None
-
-
-def starting_values(
-    table: ParameterTable, covariance: FloatArray, mean: FloatArray, tau: FloatArray
-) -> FloatArray:
-    """Starting values of the free parameters from each group's moments.
-
-    Loadings come from the first principal axis of a factor's indicators, communalities estimated by the
-    largest correlation; residual variances are half the sample variance.
-    """
-    theta = np.full(table.n_free, np.nan)
-    position = {name: k for k, name in enumerate(table.observed)}
-    first = np.concatenate([[0], np.cumsum(table.thresholds)])
-    loadings = [
-        _factor_starts(table, group, covariance[group], position) for group in range(len(table.groups))
-    ]
-    for row, k in zip(table.rows, table.index, strict=True):
-        if k < 0 or not math.isnan(theta[k]):
-            continue
-        if not math.isnan(row.start):
-            theta[k] = row.start
-        else:
-            theta[k] = _start(
-                row, loadings[row.group], covariance, mean, tau, position, first, table.thresholds
-            )
-    return theta
-
-
-def _start(
-    row: Row,
-    loadings: dict[tuple[str, str], float],
-    covariance: FloatArray,
-    mean: FloatArray,
-    tau: FloatArray,
-    position: dict[str, int],
-    first: np.ndarray,
-    table_thresholds: Sequence[int],
-) -> float:
-    own = position.get(row.lhs)
-    if row.op == "=~":
-        return loadings[row.lhs, row.rhs]
-    if row.origin == "exogenous" and row.op == "~~" and own is not None:
-        return float(covariance[row.group, own, position[row.rhs]])
-    if row.op == "~~" and row.lhs == row.rhs:
-        if own is None:
-            return loadings.get((row.lhs, ""), 0.5)
-        ordered = bool(table_thresholds[own]) if table_thresholds else False
-        return (1.0 if ordered else 0.5) * float(covariance[row.group, own, own])
-    if row.op == "~1" and own is not None:
-        return float(mean[row.group, own])
-    if row.op == "|":
-        return float(tau[row.group, first[position[row.lhs]] + int(row.rhs[1:]) - 1])
-    if row.op == "~*~":
-        return 1.0
-    return 0.0
-
-
-def _factor_starts(
-    table: ParameterTable, group: int, covariance: FloatArray, position: dict[str, int]
-) -> dict[tuple[str, str], float]:
-    """Start of each loading, and under ``(factor, "")`` of each factor's variance."""
-    found: dict[tuple[str, str], float] = {}
-    indicators: dict[str, list[Row]] = {}
-    fixed_variance = set()
-    for row in table.rows:
-        if row.group != group:
-            continue
-        if row.op == "=~":
-            indicators.setdefault(row.lhs, []).append(row)
-        if row.op == "~~" and row.lhs == row.rhs and not row.free:
-            fixed_variance.add(row.lhs)
-    used: set[str] = set()
-    for factor, rows in indicators.items():
-        again = any(r.rhs in used for r in rows)
-        used.update(r.rhs for r in rows)
-        values, variance = _axis(rows, covariance, position)
-        if again:
-            values = 0.4 * values
-            variance = 0.3 * variance
-        anchor = next((k for k, r in enumerate(rows) if not r.free and r.value), None)
-        if factor in fixed_variance:
-            variance = 1.0
-        elif anchor is not None and values[anchor] != 0:
-            ratio = rows[anchor].value / values[anchor]
-            values, variance = values * ratio, max(variance / ratio**2, 0.05)
-        found[factor, ""] = float(variance)
-        for row, value in zip(rows, values, strict=True):
-            found[factor, row.rhs] = float(value)
-    return found
-
-
-def _axis(rows: Sequence[Row], covariance: FloatArray, position: dict[str, int]) -> tuple[FloatArray, float]:
-    """Loadings of a standardised factor on its indicators, and its variance (one)."""
-    if any(row.rhs not in position for row in rows) or len(rows) < 2:
-        return np.ones(len(rows)) * 0.7, 1.0
-    where = [position[row.rhs] for row in rows]
-    block = covariance[where][:, where]
-    sd = np.sqrt(np.diagonal(block))
-    R = np.abs(block / sd[:, None] / sd)
-    R[np.arange(len(sd)), np.arange(len(sd))] = 0.0
-    common = R.max(axis=0)
-    R = block / sd[:, None] / sd
-    R[np.arange(len(sd)), np.arange(len(sd))] = common
-    values, vectors = np.linalg.eigh(R)
-    axis = vectors[:, -1] * math.sqrt(max(values[-1], 0.1))
-    sign = 1.0 if axis[0] >= 0 else -1.0
-    axis = np.array([math.copysign(min(max(abs(v), 0.1), 0.95), sign * v) for v in axis.tolist()])
-    return axis * sd, 1.0
 
 
 def check_variables(

@@ -26,12 +26,12 @@ from recoverymetrics.cfa.model import (
     CLEARLY_POSITIVE,
     build_layout,
     check_identified,
-    starting_values,
 )
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.saturated import fit_saturated
 from recoverymetrics.cfa.spec import EstimatorSpec
+from recoverymetrics.cfa.starting import starting_values
 from recoverymetrics.cfa.statistics import ModelTest, model_test
 from recoverymetrics.cfa.table import ParameterTable
 from recoverymetrics.errors import EstimationWarning, ModelError
@@ -62,17 +62,25 @@ def fit_table(
     if start is None:
         start = starting_values(table, sample.covariance, sample.mean, sample.tau)
     plan = _plan(table, layout, sample, start)
-    _identify(plan.table, plan.layout, moments, plan.start, constraints)
     weights = None if spec.discrepancy == "ML" else _weights(sample, spec, moments)
     effective = effective_sample(sample, spec)
     objective = make_objective(layout, effective, spec, moments, weights)
+    metric = _first_metric(objective, plan, moments, constraints)
+    if metric is None:
+        _identify(plan.table, plan.layout, moments, plan.start, constraints)
     if plan.blocks:
         estimate = _fit_blocks(plan, table, layout, effective, spec, weights, constraints, rotation, max_iter)
     else:
         near = _two_stage(objective, start, sample, constraints)
-        first = start if near is None else near
-        close = near is not None
-        estimate = minimise(objective, first, sample.total, constraints, max_iter=max_iter, close=close)
+        estimate = minimise(
+            objective,
+            start if near is None else near,
+            sample.total,
+            constraints,
+            max_iter=max_iter,
+            close=near is not None,
+            first=metric,
+        )
     found = curvature(objective, estimate.theta, estimate.tangent, sample, spec, moments)
     divisor = sample.total if spec.discrepancy == "ML" and not spec.wishart else sample.total - len(sample.n)
     covariance = parameter_covariance(found, spec, divisor, layout.arrow)
@@ -207,6 +215,28 @@ def _constraints(table: ParameterTable) -> ConstraintSet:
     return compile_constraints(table.constraints, labels, fixed)
 
 
+def _first_metric(
+    objective: NormalComplete | NormalMissing | LeastSquares,
+    plan: _Plan,
+    moments: MomentMap,
+    constraints: ConstraintSet,
+) -> FloatArray | None:
+    """Metric at the start when it is clearly positive definite, which shows that the model is identified.
+
+    It is ``Delta' W Delta`` with positive definite ``W``, so that its rank is that of the Jacobian of the moments.
+    """
+    layout = plan.layout
+    if plan.blocks or constraints.equalities or isinstance(objective, NormalMissing):
+        return None
+    if not 0 < layout.n_free <= moments.size * layout.n_groups:
+        return None
+    metric = objective.metric(plan.start)
+    if not (np.isfinite(metric).all() and (np.diagonal(metric) > 0).all()):
+        return None
+    factor = layout.arrow.factor(metric)
+    return metric if factor is not None and factor.relative_pivot > CLEARLY_POSITIVE else None
+
+
 def _identify(
     table: ParameterTable,
     layout: RamLayout,
@@ -214,7 +244,7 @@ def _identify(
     start: FloatArray,
     constraints: ConstraintSet,
 ) -> None:
-    """Check the rank of the Jacobian before any optimisation: at the start, and near it when that looks deficient."""
+    """Check the rank of the Jacobian of the moments before any optimisation, near the start."""
     if layout.n_free == 0:
         return
     n_rules = len(constraints.equalities)

@@ -17,6 +17,8 @@ Metric = Callable[[FloatArray], FloatArray]
 MAX_HALVINGS = 25
 ARMIJO = 1e-4
 NEWTON_FROM = 2
+NEAR = 0.05
+"""Predicted decrease below which Newton steps do better than scoring steps."""
 SINGULAR = 1e-14
 QUADRATIC = 1e6
 """A Newton step squares the error, so its predicted decrease may be this much larger before the last step."""
@@ -60,6 +62,7 @@ def scoring(
     max_iter: int = 150,
     newton_from: int = NEWTON_FROM,
     arrow: Arrow | None = None,
+    first: FloatArray | None = None,
 ) -> Minimum:
     """Minimise by damped scoring steps, then Newton steps where the Hessian is at hand.
 
@@ -78,9 +81,11 @@ def scoring(
     max_iter : int, default 150
         Most steps.
     newton_from : int, default 2
-        Steps before the exact Hessian is used; 0 from a start close to the minimum.
+        Most steps before the exact Hessian is used; 0 from a start close to the minimum.
     arrow : Arrow, optional
         Shape of the matrices, to factor them quickly.
+    first : ndarray, shape (q, q), optional
+        Metric at the start, where it is known already.
 
     Returns
     -------
@@ -91,9 +96,11 @@ def scoring(
     if x.size == 0:
         return Minimum(x, value, gradient, 0, True, "nothing to estimate")
     shape = Arrow((), np.arange(x.size)) if arrow is None else arrow
+    decrease = np.inf
     for iteration in range(1, max_iter + 1):
-        exact = hessian if iteration > newton_from else None
-        matrix, factor, newton = _curvature(shape, x, metric, exact)
+        exact = hessian if iteration > newton_from or decrease < NEAR else None
+        known = first if iteration == 1 else None
+        matrix, factor, newton = _curvature(shape, x, metric, exact, known)
         step, decrease = _step(shape, matrix, factor, gradient)
         trial, f, g, length = _line_search(value_gradient, x, value, gradient, step)
         done = decrease < (QUADRATIC * tolerance if newton else tolerance)
@@ -108,7 +115,7 @@ def scoring(
 
 
 def _curvature(
-    shape: Arrow, x: FloatArray, metric: Metric, hessian: Metric | None
+    shape: Arrow, x: FloatArray, metric: Metric, hessian: Metric | None, known: FloatArray | None
 ) -> tuple[FloatArray, ArrowFactor | None, bool]:
     """Hessian where there is one and it is positive definite, else the metric; its factor; and which it was."""
     if hessian is not None:
@@ -116,7 +123,7 @@ def _curvature(
         factor = shape.factor(matrix)
         if factor is not None:
             return matrix, factor, True
-    matrix = metric(x)
+    matrix = metric(x) if known is None else known
     return matrix, shape.factor(matrix), False
 
 

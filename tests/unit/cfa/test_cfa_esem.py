@@ -5,7 +5,8 @@ import pytest
 import recoverymetrics as rm
 from recoverymetrics.cfa.esem import BlockRotation, find_blocks, rotated, unrotated, unrotated_start
 from recoverymetrics.cfa.estimate import make_objective, minimise
-from recoverymetrics.cfa.model import build_layout, starting_values
+from recoverymetrics.cfa.model import build_layout
+from recoverymetrics.cfa.starting import starting_values
 from recoverymetrics.errors import ModelError, OptionError
 
 DIFFERENCE = 2e-3  # central differences through an iterative rotation
