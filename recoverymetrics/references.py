@@ -856,5 +856,70 @@ _ENTRIES = (
         "10.1207/s15324818ame0204_6",
     ),
     Reference("waller2018", "Waller NG (2018). Psychometrika 83:858-870", "10.1007/s11336-017-9599-0"),
+    Reference(
+        "zeileis2007", "Zeileis A, Hornik K (2007). Stat Neerl 61:488-508", "10.1111/j.1467-9574.2007.00371.x"
+    ),
+    Reference(
+        "merkle2013", "Merkle EC, Zeileis A (2013). Psychometrika 78:59-82", "10.1007/s11336-012-9302-4"
+    ),
+    Reference(
+        "merkle2014",
+        "Merkle EC, Fan J, Zeileis A (2014). Psychometrika 79:569-584",
+        "10.1007/s11336-013-9376-7",
+    ),
+    Reference("andrews1993", "Andrews DWK (1993). Econometrica 61:821-856", "10.2307/2951764"),
+    Reference("hansen1997", "Hansen BE (1997). J Bus Econ Stat 15:60-67", "10.1080/07350015.1997.10524687"),
+    Reference(
+        "delong1981", "DeLong DM (1981). Commun Stat Theory Methods 10:2197-2213", "10.1080/03610928108828182"
+    ),
+    Reference(
+        "komboz2018",
+        "Komboz B, Strobl C, Zeileis A (2018). Educ Psychol Meas 78:128-166",
+        "10.1177/0013164416664394",
+    ),
+    Reference(
+        "straat2016",
+        "Straat JH, Van der Ark LA, Sijtsma K (2016). Methodology 12:117-123",
+        "10.1027/1614-2241/a000115",
+    ),
+    Reference(
+        "zijlstra2007",
+        "Zijlstra WP, Van der Ark LA, Sijtsma K (2007). Multivariate Behav Res 42:531-555",
+        "10.1080/00273170701384340",
+    ),
+    Reference(
+        "ligtvoet2011",
+        "Ligtvoet R, Van der Ark LA, Bergsma WP, Sijtsma K (2011). Psychometrika 76:200-216",
+        "10.1007/s11336-010-9199-8",
+    ),
+    Reference(
+        "vanderark2011",
+        "Van der Ark LA, Van der Palm DW, Sijtsma K (2011). Appl Psychol Meas 35:380-392",
+        "10.1177/0146621610392911",
+    ),
+    Reference(
+        "sijtsma2002",
+        "Sijtsma K, Molenaar IW (2002). Introduction to nonparametric item response theory. Sage",
+    ),
+    Reference(
+        "hubert2008",
+        "Hubert M, Vandervieren E (2008). Comput Stat Data Anal 52:5186-5201",
+        "10.1016/j.csda.2007.11.008",
+    ),
+    Reference("snijders2001", "Snijders TAB (2001). Psychometrika 66:331-342", "10.1007/BF02294437"),
+    Reference("sinharay2016", "Sinharay S (2016). Psychometrika 81:992-1013", "10.1007/s11336-015-9465-x"),
+    Reference(
+        "kolen2014", "Kolen MJ, Brennan RL (2014). Test equating, scaling, and linking. 3rd ed. Springer"
+    ),
+    Reference("holland1987", "Holland PW, Thayer DT (1987). ETS Res Rep 87-31"),
+    Reference(
+        "sympson1985",
+        "Sympson JB, Hetter RD (1985). Proc 27th annual meeting of the Military Testing Association 973-977",
+    ),
+    Reference(
+        "revuelta1998",
+        "Revuelta J, Ponsoda V (1998). J Educ Meas 35:311-327",
+        "10.1111/j.1745-3984.1998.tb00541.x",
+    ),
 )
 BIBLIOGRAPHY: dict[str, Reference] = {entry.key: entry for entry in _ENTRIES}

@@ -625,4 +625,13 @@ GLOSSARY: dict[str, str] = {
     "ordered": "the categories are in order here",
     "nci": "McDonald's noncentrality index",
     "gamma": "gamma-hat",
+    "w1": "index W1 of local dependence: negative conditional covariances with third items",
+    "w1_flagged": "W1 lies beyond the upper Tukey fence of all pairs",
+    "w3": "index W3 of local dependence: negative covariances given the rest score",
+    "w3_flagged": "W3 lies beyond the upper Tukey fence of all pairs",
+    "guttman_errors": "number of Guttman errors of the person",
+    "normed_errors": "Guttman errors over the largest number that the sum score allows",
+    "infrequency": "number of categories, over items, more popular than the one chosen",
+    "x2_max": "largest chi-square statistic",
+    "n_classes": "number of latent classes, 0 when none are fitted",
 }

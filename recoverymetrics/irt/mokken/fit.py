@@ -10,15 +10,20 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.display import AbstractResult, Table
-from recoverymetrics.errors import DataError
+from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.instrument.frame import read_items
-from recoverymetrics.irt.fit import check_variation
-from recoverymetrics.irt.mokken.checks import ItemOrdering, check_item_ordering, check_monotonicity
+from recoverymetrics.irt.checks import check_variation
+from recoverymetrics.irt.mokken.association import conditional_association
+from recoverymetrics.irt.mokken.guttman import person_errors
+from recoverymetrics.irt.mokken.lcrc import latent_class_reliability
+from recoverymetrics.irt.mokken.monotonicity import check_monotonicity
+from recoverymetrics.irt.mokken.nonintersection import check_pmatrix, check_restscore
+from recoverymetrics.irt.mokken.ordering import ItemOrdering, OrderingMethod, check_item_ordering
 from recoverymetrics.irt.mokken.reliability import scale_reliability
 from recoverymetrics.irt.mokken.scalability import Scalability, scalability
 from recoverymetrics.irt.mokken.selection import select_scales
 from recoverymetrics.irt.responses import code_responses
-from recoverymetrics.typing import IntArray, IntoFrame
+from recoverymetrics.typing import IntArray, IntoFrame, Seed
 
 
 def fit_mokken(
@@ -158,9 +163,77 @@ class MokkenResult(AbstractResult):
         """Violations of manifest monotonicity per item."""
         return check_monotonicity(self.codes, self.items, self.h.items, smallest=smallest, ignore=ignore)
 
-    def item_ordering(self, *, smallest: int | None = None, ignore: float | None = None) -> ItemOrdering:
-        """Manifest invariant item ordering with backward selection and H^T."""
-        return check_item_ordering(self.codes, self.items, self.h.items, smallest=smallest, ignore=ignore)
+    def item_ordering(
+        self, method: OrderingMethod = "miio", *, smallest: int | None = None, ignore: float | None = None
+    ) -> ItemOrdering:
+        """Manifest invariant item ordering with backward selection and H^T.
+
+        Parameters
+        ----------
+        method : {"miio", "mscpm", "it"}, default "miio"
+            Item means, proportions above each step, or increasingness in transposition; see ``docs``.
+        smallest : int, optional
+            Smallest rest-score group.
+        ignore : float, optional
+            Violations up to this size do not count.
+        """
+        return check_item_ordering(
+            self.codes, self.items, self.h.items, method=method, smallest=smallest, ignore=ignore
+        )
+
+    def nonintersection(
+        self, method: str = "restscore", *, smallest: int | None = None, ignore: float = 0.03
+    ) -> pd.DataFrame:
+        """Violations of non-intersecting item steps per item.
+
+        Parameters
+        ----------
+        method : {"restscore", "pmatrix"}, default "restscore"
+            Compare steps within rest-score groups, or among those who pass and fail a step of a third item.
+        smallest : int, optional
+            Smallest rest-score group.
+        ignore : float, default 0.03
+            Violations up to this size do not count.
+        """
+        if method == "restscore":
+            return check_restscore(self.codes, self.items, self.h.items, smallest=smallest, ignore=ignore)
+        if method != "pmatrix":
+            raise OptionError(f"unknown method {method!r}; choose 'restscore' or 'pmatrix'.")
+        return check_pmatrix(self.codes, self.items, self.h.items, ignore=ignore)
+
+    def local_dependence(self) -> pd.DataFrame:
+        """Indices W1 and W3 of conditional association per ordered pair, with flags."""
+        return conditional_association(self.codes, self.items)
+
+    def person_fit(self) -> pd.DataFrame:
+        """Guttman errors, their share of the largest number possible, infrequent answers, flags; complete persons."""
+        return person_errors(self.codes)
+
+    def reliability(self, *, n_classes: int | None = None, seed: Seed = 1) -> pd.DataFrame:
+        """Reliability of the sum score.
+
+        Parameters
+        ----------
+        n_classes : int, optional
+            Latent classes of LCRC; by default the number with the smallest BIC.
+        seed : int or Generator, default 1
+            Random starts of the latent class model.
+
+        Returns
+        -------
+        DataFrame
+            Columns method (``ms``, ``lcrc``, ``lambda2``, ``alpha``), estimate, n_classes.
+        """
+        known = scale_reliability(self.codes)
+        lcrc, classes = latent_class_reliability(self.codes, n_classes, seed)
+        values = {"ms": known["ms"], "lcrc": lcrc, "lambda2": known["lambda2"], "alpha": known["alpha"]}
+        return pd.DataFrame(
+            {
+                "method": list(values),
+                "estimate": list(values.values()),
+                "n_classes": [0, classes.weights.size, 0, 0],
+            }
+        )
 
     def _title(self) -> str:
         return "Mokken scale analysis"

@@ -117,12 +117,16 @@ def standard_errors(
 def _influence_of_largest(
     first: IntArray, second: IntArray, mean_first: float, mean_second: float
 ) -> FloatArray:
-    """Influence of each person on the largest covariance, ``sum min(P(X >= a), P(Y >= b)) - E X E Y``."""
+    """Influence of each person on the largest covariance, ``sum min(P(X >= a), P(Y >= b)) - E X E Y``.
+
+    Where two steps are equally popular the minimum has two one-sided derivatives; their mean is taken.
+    """
     above = [first >= a for a in range(1, int(first.max()) + 1)]
     over = [second >= b for b in range(1, int(second.max()) + 1)]
     p, q = [float(x.mean()) for x in above], [float(y.mean()) for y in over]
     out = -mean_second * (first - mean_first) - mean_first * (second - mean_second)
     for x, px in zip(above, p, strict=True):
         for y, py in zip(over, q, strict=True):
-            out = out + ((x - px) if px <= py else (y - py))
+            share = 0.5 if px == py else float(px < py)
+            out = out + share * (x - px) + (1 - share) * (y - py)
     return out
