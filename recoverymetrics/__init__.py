@@ -83,6 +83,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "categorical_omega",
         "cohen_kappa",
         "compare_reliability",
+        "compare_scales",
         "conditional_error",
         "cronbach_alpha",
         "estimate_reliability",

@@ -4,6 +4,7 @@ from recoverymetrics.reliability.agreement import gwet_ac, kendall_w, krippendor
 from recoverymetrics.reliability.alpha import cronbach_alpha
 from recoverymetrics.reliability.change import reliable_change
 from recoverymetrics.reliability.compare import ReliabilityComparison, compare_reliability
+from recoverymetrics.reliability.compare_scales import compare_scales
 from recoverymetrics.reliability.conditional import conditional_error
 from recoverymetrics.reliability.error_results import (
     ConditionalError,
@@ -39,6 +40,7 @@ __all__ = [
     "categorical_omega",
     "cohen_kappa",
     "compare_reliability",
+    "compare_scales",
     "conditional_error",
     "cronbach_alpha",
     "estimate_reliability",

@@ -25,7 +25,7 @@ Adjust = Literal["holm", "bh", "none"]
 
 @dataclass(frozen=True)
 class ReliabilityComparison(AbstractResult):
-    """Reliabilities of independent groups, tested for equality.
+    """Reliabilities of independent groups, or of scales answered by the same persons, tested for equality.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class ReliabilityComparison(AbstractResult):
     pairs : pandas.DataFrame
         ``scale term group group_2 estimate std_error conf_low conf_high statistic p_value p_adjusted``:
         second minus first, and for alpha ``ratio ratio_conf_low ratio_conf_high``, Feldt's ratio of the
-        shares of error.
+        shares of error. Scales of the same persons: ``scale_2`` in place of ``group_2``.
     level : float
         Confidence level.
     adjust : str
@@ -55,25 +55,29 @@ class ReliabilityComparison(AbstractResult):
         row = self.omnibus.loc[self.omnibus["p_value"].idxmin()].to_dict()
         largest = self.pairs.loc[self.pairs["estimate"].abs().idxmax()]
         extra = {name: largest[name] for name in ("estimate", "conf_low", "conf_high")}
-        return pd.DataFrame(
-            [{**row, **extra, "n_groups": len({*self.pairs["group"], *self.pairs["group_2"]})}]
-        )
+        first, second = self._sides()
+        count = "n_groups" if first == "group" else "n_scales"
+        return pd.DataFrame([{**row, **extra, count: len({*self.pairs[first], *self.pairs[second]})}])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Forest plot of the differences."""
         from recoverymetrics.reliability.plot import forest
 
-        shown = self.pairs.assign(group=self.pairs["group_2"] + " − " + self.pairs["group"])
+        first, second = self._sides()
+        shown = self.pairs.assign(**{first: self.pairs[second] + " − " + self.pairs[first]})
         axes = forest(shown, ax=ax, title="Differences in reliability", level=self.level)
         axes.axvline(0, color="#444444", lw=1)
         return axes
+
+    def _sides(self) -> tuple[str, str]:
+        return ("group", "group_2") if "group_2" in self.pairs else ("scale", "scale_2")
 
     def _title(self) -> str:
         return "Comparison of reliabilities"
 
     def _tables(self) -> tuple[Table, ...]:
         note = f"{100 * self.level:g}% intervals; p values adjusted: {self.adjust}"
-        return (Table("All groups", self.omnibus), Table("Pairs", self.pairs, (note,)))
+        return (Table("All at once", self.omnibus), Table("Pairs", self.pairs, (note,)))
 
 
 def compare_reliability(
@@ -131,7 +135,7 @@ def compare_reliability(
             continue
         omnibus += [{**label, **test} for test in _omnibus(part, str(label["term"]))]
         rows = _pairs(part, str(label["term"]), level)
-        corrected = _adjusted(np.array([r["p_value"] for r in rows], dtype=float), adjust)
+        corrected = adjusted(np.array([r["p_value"] for r in rows], dtype=float), adjust)
         pairs += [{**label, **r, "p_adjusted": p} for r, p in zip(rows, corrected, strict=True)]
     if not pairs:
         raise DataError("no coefficient of this result has standard errors; ask for an interval first.")
@@ -192,7 +196,8 @@ def _pairs(part: pd.DataFrame, term: str, level: float) -> list[dict[str, object
     return rows
 
 
-def _adjusted(p: FloatArray, adjust: str) -> FloatArray:
+def adjusted(p: FloatArray, adjust: str) -> FloatArray:
+    """P values corrected for their number, by Holm or Benjamini and Hochberg, or as they are."""
     if adjust == "none":
         return p
     order = np.argsort(p)

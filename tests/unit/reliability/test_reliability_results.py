@@ -34,6 +34,7 @@ RESULTS = {
     "halves": lambda: rel.split_half(GROUPED, group="region"),
     "reliability": lambda: rel.estimate_reliability(GROUPED, group="region", scales=SCALES),
     "comparison": lambda: rel.compare_reliability(rel.cronbach_alpha(GROUPED, group="region")),
+    "dependent": lambda: rel.compare_scales(GROUPED, SCALES, group="region"),
     "htmt": lambda: rel.heterotrait_monotrait(DATA, SCALES),
     "model": lambda: rel.model_reliability(fit_cfa(DATA, "f =~ a+b+c\ng =~ d+e+f1".replace("f1", "f"))),
     "scales": lambda: rel.score_scales(DATA, SCALES),
