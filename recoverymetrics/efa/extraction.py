@@ -363,7 +363,7 @@ def _solve_positive(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
     """Newton direction; where the surface curves down, its mirror image."""
     try:
         np.linalg.cholesky(hessian)
-        direction: FloatArray = np.linalg.solve(hessian, gradient)
+        direction: FloatArray = np.asarray(np.linalg.solve(hessian, gradient), dtype=float)
         return direction
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(hessian)
