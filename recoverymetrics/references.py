@@ -555,6 +555,11 @@ _ENTRIES = (
         "asparouhov2005", "Asparouhov T (2005). Struct Equ Modeling 12:411-434", "10.1207/s15328007sem1203_4"
     ),
     Reference(
+        "asparouhovmuthen2009",
+        "Asparouhov T, Muthen B (2009). Struct Equ Modeling 16:397-438",
+        "10.1080/10705510903008204",
+    ),
+    Reference(
         "muthenmuthen2002",
         "Muthen LK, Muthen BO (2002). Struct Equ Modeling 9:599-620",
         "10.1207/S15328007SEM0904_8",

@@ -105,7 +105,7 @@ def identify_means(rows: list[Row], roles: Roles, equal: Sequence[str], *, ancho
 
 
 def identify_variances(rows: list[Row], roles: Roles, equal: Sequence[str]) -> None:
-    """With standardised factors, free their variances in all groups but the first once loadings are equal."""
+    """Free the variances of standardised factors in all groups but the first once loadings are equal, in place."""
     if "loadings" not in equal or "lv_variances" in equal:
         return
     for row in rows:

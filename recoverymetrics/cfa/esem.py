@@ -1,4 +1,8 @@
-"""Exploratory blocks: estimated in echelon form, rotated, with standard errors of the rotated parameters."""
+"""Exploratory blocks: estimated in echelon form, rotated, with standard errors of the rotated parameters.
+
+Asparouhov and Muthen (2009). With equal loadings the first group, in which the factors are standardised, is rotated, and
+the other groups turn with it, so that the loadings stay equal.
+"""
 
 from __future__ import annotations
 
@@ -68,12 +72,28 @@ class BlockRotation:
 
 @dataclass(frozen=True)
 class Block:
-    """One exploratory block in one group: positions of its factors and items, and the items made triangular."""
+    """One exploratory block: its factors and items, the items made triangular, and where it is rotated.
 
-    group: int
+    Attributes
+    ----------
+    groups : tuple of int
+        Groups that are rotated together: one, or all of them when their loadings are equal. The rotation is that of the
+        first, in which the factors have variance one; the others follow it.
+    factors, items : tuple of str
+        Members.
+    pivots : tuple of str
+        Items whose loadings are triangular before rotation.
+    """
+
+    groups: tuple[int, ...]
     factors: tuple[str, ...]
     items: tuple[str, ...]
     pivots: tuple[str, ...]
+
+    @property
+    def group(self) -> int:
+        """The group whose loadings are rotated."""
+        return self.groups[0]
 
 
 def has_blocks(table: ParameterTable) -> bool:
@@ -85,21 +105,34 @@ def find_blocks(table: ParameterTable, covariance: FloatArray) -> list[Block]:
     """The blocks of every group, with well-conditioned pivot items."""
     found = []
     names = dict.fromkeys(row.block for row in table.rows if row.block and row.op == "=~")
-    for group in range(len(table.groups)):
-        for name in names:
+    for name in names:
+        together = _equal_loadings(table, name)
+        for group in range(1 if together else len(table.groups)):
             rows = [r for r in table.rows if r.block == name and r.group == group and r.op == "=~"]
             factors = tuple(dict.fromkeys(r.lhs for r in rows))
             items = tuple(dict.fromkeys(r.rhs for r in rows))
             if len(rows) != len(factors) * len(items):
                 raise ModelError(f"every factor of the block {name!r} must load on the same items.")
-            if any(not r.free or r.label for r in rows):
+            if any(not r.free or (r.label and not together) for r in rows):
                 raise ModelError(
-                    f"loadings of the block {name!r} cannot be fixed, labelled or equal across groups: they are rotated."
+                    f"loadings of the block {name!r} cannot be fixed or labelled, because they are rotated; "
+                    "equal='loadings' makes all of them equal across groups."
                 )
             start = block_start(table, covariance[group], items, len(factors))
             order = qr(start.T, pivoting=True)[2][: len(factors)]
-            found.append(Block(group, factors, items, tuple(items[k] for k in order)))
+            groups = tuple(range(len(table.groups))) if together else (group,)
+            found.append(Block(groups, factors, items, tuple(items[k] for k in order)))
     return found
+
+
+def _equal_loadings(table: ParameterTable, name: str) -> bool:
+    """Whether each loading of a block is one parameter in all groups, and no two loadings are one."""
+    cells: dict[tuple[str, str], set[str]] = {}
+    for row in table.rows:
+        if row.block == name and row.op == "=~":
+            cells.setdefault((row.lhs, row.rhs), set()).add(row.label)
+    labels = [next(iter(found)) for found in cells.values() if len(found) == 1]
+    return len(table.groups) > 1 and all(labels) and len(set(labels)) == len(cells)
 
 
 def block_start(table: ParameterTable, covariance: FloatArray, items: tuple[str, ...], k: int) -> FloatArray:
@@ -114,10 +147,11 @@ def block_start(table: ParameterTable, covariance: FloatArray, items: tuple[str,
 
 
 def unrotated(table: ParameterTable, blocks: list[Block]) -> ParameterTable:
-    """The same model with orthogonal factors and triangular loadings on the pivot items."""
+    """The same model with orthogonal factors (in the group that is rotated) and triangular loadings on the pivot items."""
     zero = {
-        (block.factors[j], "=~", pivot, block.group)
+        (block.factors[j], "=~", pivot, group)
         for block in blocks
+        for group in block.groups
         for i, pivot in enumerate(block.pivots)
         for j in range(i + 1, len(block.factors))
     }
@@ -185,7 +219,8 @@ def rotated(
         T = _order(L / sd[:, None], T)
         C, inverse = np.eye(len(names)), np.eye(len(names))
         C[np.ix_(f, f)], inverse[np.ix_(f, f)] = T.T, np.linalg.inv(T.T)
-        A[g], S[g], M[g] = C @ A[g] @ inverse, C @ S[g] @ C.T, C @ M[g]
+        for h in block.groups:
+            A[h], S[h], M[h] = C @ A[h] @ inverse, C @ S[h] @ C.T, C @ M[h]
     out = _read_off(layout, A, S, M, evaluate(plain, theta), plain, theta)
     rules = _conditions(layout, position, blocks, criterion)
     return out, null_space(jacobian(rules, out))

@@ -87,8 +87,7 @@ def build_table(
             notes.extend(identify_wu_estabrook(rows, roles, equal, freed, theta=theta))
         else:
             identify_means(rows, roles, equal, anchored=bool({"intercepts", "thresholds"} & set(equal)))
-            if std_lv:
-                identify_variances(rows, roles, equal)
+            identify_variances(rows, roles, equal)
             if any(thresholds) and "thresholds" in equal:
                 _free_scales(rows, thresholds, roles, theta=theta)
         apply_equality(rows, roles, equal, freed)

@@ -67,7 +67,8 @@ def fit_table(
     objective = make_objective(layout, effective, spec, moments, weights)
     metric = _first_metric(objective, plan, moments, constraints)
     if metric is None:
-        _identify(plan.table, plan.layout, moments, plan.start, constraints)
+        own = MomentMap(plan.layout, moments.means) if plan.blocks else moments
+        _identify(plan.table, plan.layout, own, plan.start, constraints)
     if plan.blocks:
         estimate = _fit_blocks(plan, table, layout, effective, spec, weights, constraints, rotation, max_iter)
     else:

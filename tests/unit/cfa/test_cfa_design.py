@@ -18,7 +18,7 @@ ALL_CUTS = CUTS + "".join(f"\nx{k} | -.6*t1 + .5*t2" for k in (3, 4, 6))
 SAME = 1e-7
 
 
-def people(text, n=500):
+def people(text, n=900):
     population = read_population(text, 1, np.ones(1))
     frame = population.frame(population.draw((n,), np.random.default_rng(2)))
     return frame.assign(country=np.where(np.arange(n) % 2 == 0, "A", "B"))

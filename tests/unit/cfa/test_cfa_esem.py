@@ -36,8 +36,8 @@ def test_planted_loadings_come_back_in_order(data, rotation):
     assert (tidy.std_error > 0).all()
 
 
-def test_errors_are_the_delta_method_through_the_rotation(data):
-    fit = rm.fit_cfa(data, MODEL)
+def errors_through_the_rotation(fit):
+    """Standard errors of the rotated parameters by differences of the rotation itself."""
     blocks = find_blocks(fit.table, fit.sample.covariance)
     plain = unrotated(fit.table, blocks)
     layout = build_layout(plain, fit.layout.threshold_item)
@@ -53,8 +53,83 @@ def test_errors_are_the_delta_method_through_the_rotation(data):
 
     steps = 1e-4 * np.eye(len(theta))
     J = np.array([(through(theta + s) - through(theta - s)) / 2e-4 for s in steps]).T
-    by_difference = np.sqrt(np.diag(J @ V @ J.T))
-    np.testing.assert_allclose(np.sqrt(np.diag(fit.covariance)), by_difference, rtol=DIFFERENCE)
+    return np.sqrt(np.diag(J @ V @ J.T))
+
+
+def test_errors_are_the_delta_method_through_the_rotation(data):
+    fit = rm.fit_cfa(data, MODEL)
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(fit.covariance)), errors_through_the_rotation(fit), rtol=DIFFERENCE
+    )
+
+
+class TestGroups:
+    @staticmethod
+    def frame(seed, n=700):
+        """Equal loadings and intercepts; the second group's factors vary more, correlate and lie higher."""
+        rng = np.random.default_rng(seed)
+        parts = []
+        for name, psi, mean in (
+            ("A", [[1, 0.3], [0.3, 1]], [0, 0]),
+            ("B", [[1.5, 0.5], [0.5, 0.8]], [0.4, -0.2]),
+        ):
+            factors = rng.multivariate_normal(mean, psi, size=n)
+            x = factors @ PLANTED.T + 0.6 * rng.normal(size=(n, 6))
+            parts.append(pd.DataFrame(x, columns=[f"x{k}" for k in range(1, 7)]).assign(country=name))
+        return pd.concat(parts, ignore_index=True)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def fits(cls):
+        steps = {"configural": (), "metric": ("loadings",), "scalar": ("loadings", "intercepts")}
+        return {
+            name: rm.fit_cfa(cls.frame(5), MODEL, group="country", equal=equal)
+            for name, equal in steps.items()
+        }
+
+    def test_loadings_are_equal_after_rotation_and_the_other_group_is_free(self, fits):
+        for name in ("metric", "scalar"):
+            tidy = fits[name].tidy()
+            loadings = tidy[tidy.op == "=~"].pivot_table(
+                index="group", columns=["lhs", "rhs"], values="estimate"
+            )
+            np.testing.assert_allclose(loadings.loc["A"], loadings.loc["B"], atol=1e-12)
+            psi = tidy[(tidy.group == "B") & (tidy.op == "~~") & tidy.lhs.isin(["f", "g"])].estimate
+            np.testing.assert_allclose(sorted(psi), [0.5, 0.8, 1.5], atol=0.25)
+        tidy = fits["scalar"].tidy()
+        means = tidy[(tidy.group == "B") & (tidy.op == "~1") & tidy.lhs.isin(["f", "g"])].estimate
+        np.testing.assert_allclose(means, [0.4, -0.2], atol=0.15)
+
+    def test_degrees_of_freedom_count_the_restrictions(self, fits):
+        # loadings: 12 numbers less the 4 that the other group's factor covariances take back; intercepts: 6 less 2 means
+        assert [fit.test.df for fit in fits.values()] == [8, 16, 20]
+        assert (rm.compare_models(*fits.values())["delta_p"].iloc[1:] > 0.01).all()
+
+    def test_the_metric_model_is_the_echelon_model_rotated(self, fits):
+        echelon = "f =~ x1 + x2 + x3 + x4 + x5 + x6\ng =~ 0*x1 + x2 + x3 + x4 + x5 + x6\nf ~~ c(0, NA)*g"
+        plain = rm.fit_cfa(self.frame(5), echelon, group="country", equal="loadings", std_lv=True)
+        assert fits["metric"].test.df == plain.test.df
+        assert fits["metric"].test.chi2 == pytest.approx(plain.test.chi2, rel=1e-6)
+
+    @pytest.mark.parametrize("name", ["metric", "scalar"])
+    def test_errors_are_the_delta_method_through_the_rotation(self, fits, name):
+        errors = np.sqrt(np.diag(fits[name].covariance))
+        np.testing.assert_allclose(
+            errors, errors_through_the_rotation(fits[name]), rtol=DIFFERENCE, atol=1e-6
+        )
+
+    def test_ordered_items_take_the_same_ladder(self):
+        data = self.frame(6)
+        items = [f"x{k}" for k in range(1, 7)]
+        data[items] = np.searchsorted([-0.6, 0.3, 1.0], data[items])
+        steps = [(), ("thresholds",), ("thresholds", "loadings"), ("thresholds", "loadings", "intercepts")]
+        fits = [rm.fit_cfa(data, MODEL, ordered=True, group="country", equal=step) for step in steps]
+        assert [fit.test.df for fit in fits] == [8, 14, 22, 26]
+        assert (rm.compare_models(*fits)["delta_p"].iloc[1:] > 0.001).all()
+
+    def test_single_loadings_cannot_be_freed(self):
+        with pytest.raises(ModelError, match="makes all of them equal"):
+            rm.fit_cfa(self.frame(5), MODEL, group="country", equal="loadings", free="f=~x2")
 
 
 def test_a_block_can_predict(data):
