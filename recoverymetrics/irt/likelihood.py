@@ -80,6 +80,10 @@ class Problem:
         """The same problem on other nodes in single precision, for the way to the maximum."""
         return replace(self, nodes=nodes, specific=specific, dtype=np.float32)
 
+    def single(self) -> Problem:
+        """The same problem in single precision."""
+        return replace(self, dtype=np.float32)
+
     @property
     def theta(self) -> FloatArray:
         """Coordinates at which category probabilities are needed, shape (Q, m)."""

@@ -28,30 +28,36 @@ WORTHWHILE = 100_000
 """Patterns times nodes from which a first climb on coarse nodes pays."""
 ROUGH = 1e-3
 """Gain in log-likelihood per 5,000 persons at which the climb on coarse nodes ends; single precision sees no less."""
+NEARLY = 1e-6
+"""Gain per 5,000 persons at which single precision hands over to double."""
+SINGLE = 1e-8
+"""Relative rounding error of a log-likelihood summed over persons whose own are in single precision."""
 ROUGH_EVALUATIONS = 40
-"""Most E-steps on coarse nodes."""
+"""Most E-steps on coarse nodes, and in single precision."""
 
 
 def search(
     task: Objective, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int
 ) -> Maximum:
-    """Climb on coarse nodes in single precision first where that is cheaper, then on the nodes asked for."""
-    coarse = make_coarse_nodes(spec.quadrature, spec.structure)
+    """Climb to the maximum, where it is cheaper on coarse nodes first and in single precision next."""
     inner = task if isinstance(task, Problem) else task.inner
     work = sum(p.responses.n for p in inner.patterns) * inner.theta.shape[0]
-    if coarse is None or work < WORTHWHILE:
+    if work < WORTHWHILE:
         return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
-    persons = sum(float(p.responses.weights.sum()) for p in inner.patterns)
-    rough = maximise(
-        task.coarse(*coarse),
-        start,
-        tolerance=max(ROUGH * max(1.0, persons / 5000), tolerance),
-        max_evaluations=min(max_iterations, ROUGH_EVALUATIONS),
-    )
-    if not np.isfinite(rough.point.value):
-        return maximise(task, start, tolerance=tolerance, max_evaluations=max_iterations)
-    fine = maximise(task, rough.x, tolerance=tolerance, max_evaluations=max_iterations, memory=rough.memory)
-    return replace(fine, n_evaluations=fine.n_evaluations + rough.n_evaluations)
+    persons = max(1.0, sum(float(p.responses.weights.sum()) for p in inner.patterns) / 5000)
+    coarse = make_coarse_nodes(spec.quadrature, spec.structure)
+    stages = [(task.single(), max(NEARLY * persons, tolerance))]
+    if coarse is not None:
+        stages.insert(0, (task.coarse(*coarse), max(ROUGH * persons, tolerance)))
+    at, calls, memory = start, 0, None
+    for stage, gain in stages:
+        limit = min(max_iterations, ROUGH_EVALUATIONS)
+        found = maximise(stage, at, tolerance=gain, max_evaluations=limit, memory=memory, noise=SINGLE)
+        calls += found.n_evaluations
+        if np.isfinite(found.point.value):
+            at, memory = found.x, found.memory
+    found = maximise(task, at, tolerance=tolerance, max_evaluations=max_iterations, memory=memory)
+    return replace(found, n_evaluations=calls + found.n_evaluations)
 
 
 def search_adaptive(

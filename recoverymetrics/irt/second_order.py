@@ -106,6 +106,10 @@ class ProportionalProblem:
         """The same problem on other nodes in single precision."""
         return replace(self, inner=self.inner.coarse(nodes, specific))
 
+    def single(self) -> ProportionalProblem:
+        """The same problem in single precision."""
+        return replace(self, inner=self.inner.single())
+
     def __call__(self, y: FloatArray) -> Point:
         """Log-likelihood, gradient and complete-data information in the coordinates."""
         point, J = self.inner(self.products.expand(y)), self.products.jacobian(y)

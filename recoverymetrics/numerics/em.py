@@ -141,6 +141,8 @@ def expected_counts(
 ) -> Counts:
     """One E-step: expected counts per category and node.
 
+    Nodes run over rows here, so that the reductions over nodes run along contiguous persons.
+
     Parameters
     ----------
     responses : OneHot
@@ -157,13 +159,18 @@ def expected_counts(
     Counts
     """
     loglik, category, node = 0.0, np.zeros_like(L), np.zeros(L.shape[1])
-    table, log_prior, weights = L.astype(dtype), log_prior.astype(dtype), responses.weights.astype(dtype)
+    table, prior = np.ascontiguousarray(L.T, dtype=dtype), log_prior.T.astype(dtype)
+    weights, ones = responses.weights.astype(dtype), np.ones(L.shape[1], dtype=dtype)
     for rows, Z in responses.chunks(L.shape[1], dtype):
-        prior = log_prior if log_prior.ndim == 1 else log_prior[rows]
-        posterior, marginal = node_posterior(Z, table, prior)
-        w = weights[rows]
-        loglik += float(w @ marginal)
-        posterior *= w[:, None]
-        category += Z.T @ posterior
-        node += posterior.sum(axis=0)
+        A = table @ Z.T
+        A += prior[:, None] if prior.ndim == 1 else prior[:, rows]
+        peak = A.max(axis=0)
+        A -= peak
+        np.exp(A, out=A)
+        total, w = ones @ A, weights[rows]
+        loglik += float(responses.weights[rows] @ (np.log(total) + peak))
+        scale = w / total
+        node += A @ scale
+        A *= scale
+        category += (A @ Z).T
     return Counts(loglik, category, node)

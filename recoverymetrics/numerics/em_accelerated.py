@@ -94,6 +94,7 @@ def maximise(
     tolerance: float = 1e-8,
     max_evaluations: int = 500,
     memory: Memory | None = None,
+    noise: float = 1e-12,
 ) -> Maximum:
     """Climb to a maximum of a marginal likelihood.
 
@@ -109,6 +110,8 @@ def maximise(
         Upper limit of calls.
     memory : Memory, optional
         Update pairs of an earlier search.
+    noise : float, default 1e-12
+        Relative rounding error of the objective; a step is not refused for a fall that small.
 
     Returns
     -------
@@ -121,7 +124,7 @@ def maximise(
         gain = 0.5 * float(point.gradient @ direction)
         if gain < tolerance:
             return Maximum(x, point, calls, True, known)
-        step, trial, used = _search(evaluate, x, point, direction, max_evaluations - calls)
+        step, trial, used = _search(evaluate, x, point, direction, max_evaluations - calls, noise)
         calls += used
         if trial is None:
             if not known.steps:
@@ -172,10 +175,11 @@ def _search(
     point: Point,
     direction: FloatArray,
     budget: int,
+    noise: float,
 ) -> tuple[FloatArray, Point | None, int]:
     """Shorten the step until the objective rises."""
     step = direction * min(1.0, LARGEST_STEP / max(float(np.abs(direction).max()), 1e-300))
-    slack = 1e-12 * abs(point.value)
+    slack = noise * abs(point.value)
     for used in range(1, min(budget, 25) + 1):
         trial = evaluate(x + step)
         rise = 1e-4 * float(point.gradient @ step)
