@@ -560,6 +560,11 @@ _ENTRIES = (
         "10.1080/10705510903008204",
     ),
     Reference(
+        "savaleiyuan2009",
+        "Savalei V, Yuan KH (2009). Multivariate Behav Res 44:741-763",
+        "10.1080/00273170903333590",
+    ),
+    Reference(
         "muthenmuthen2002",
         "Muthen LK, Muthen BO (2002). Struct Equ Modeling 9:599-620",
         "10.1207/S15328007SEM0904_8",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from recoverymetrics.cfa.bollen_stine import turned_rows
 from recoverymetrics.cfa.estimate import least_squares_weights, make_objective, minimise
 from recoverymetrics.cfa.sample import Sample, continuous_sample, mixed_sample, ordinal_sample
 from recoverymetrics.cfa.standardize import row_values
@@ -111,6 +112,7 @@ class _Task:
     result: CFAResult
     rng: np.random.Generator
     kind: str
+    rows: tuple[FloatArray, ...]
 
 
 def bootstrap(
@@ -130,8 +132,9 @@ def bootstrap(
     n_boot : int, default 1000
         Number of draws.
     kind : {"nonparametric", "parametric", "bollen_stine"}
-        Rows of each group with replacement; normal draws from the implied moments; or rows after turning the data so
-        that the model holds exactly, which tests the fit (Bollen & Stine 1992).
+        Rows of each group with replacement; normal draws from the implied moments, missing where the data are; or rows
+        after turning the data so that the model holds exactly, which tests the fit (Bollen & Stine 1992; with missing
+        values Savalei & Yuan 2009).
     seed : int or Generator, optional
         Same seed, same draws, whatever the number of workers.
     workers : None, int or dask client
@@ -144,16 +147,19 @@ def bootstrap(
     Raises
     ------
     OptionError
-        Unknown kinds, and parametric or Bollen-Stine draws of ordered items, weights or incomplete rows.
+        Unknown kinds, parametric or Bollen-Stine draws of ordered items, and weights or clusters.
     """
     if kind not in KINDS:
         raise OptionError(f"kind={kind!r} is unknown; choose from {', '.join(KINDS)}.")
-    simple = not result.layout.any_ordinal and result.sample.patterns is None
-    if kind != "nonparametric" and not simple:
-        raise OptionError(f"kind={kind!r} needs complete continuous data; use 'nonparametric'.")
+    if kind != "nonparametric" and result.layout.any_ordinal:
+        raise OptionError(
+            f"kind={kind!r} needs continuous items: ordered answers cannot be turned, only drawn; use 'nonparametric', or "
+            "draw from the fitted model with monte_carlo_power."
+        )
     if result.sample.weights is not None or result.sample.clusters is not None:
         raise OptionError("weighted or clustered rows cannot be resampled one by one.")
-    tasks = [_Task(result, rng, kind) for rng in spawn(seed, n_boot)]
+    rows = turned_rows(result) if kind == "bollen_stine" else result.sample.data
+    tasks = [_Task(result, rng, kind, rows) for rng in spawn(seed, n_boot)]
     draws = map_tasks(_refit_draw, tasks, workers=workers)
     kept = [draw for draw in draws if np.isfinite(draw.chi2)]
     if not kept:
@@ -173,7 +179,7 @@ def bootstrap(
 
 def _refit_draw(task: _Task) -> Draw:
     result = task.result
-    blocks = [_rows(result, group, task.kind, task.rng) for group in range(len(result.groups))]
+    blocks = [_rows(task, group) for group in range(len(result.groups))]
     failed = Draw(result.theta, np.nan, (np.nan, np.nan, np.nan))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -183,26 +189,14 @@ def _refit_draw(task: _Task) -> Draw:
             return failed
 
 
-def _rows(result: CFAResult, group: int, kind: str, rng: np.random.Generator) -> FloatArray:
-    data = result.sample.data[group]
-    n = len(data)
-    if kind == "parametric":
-        mean = result.state.mu[group] if result.moments.means else result.sample.mean[group]
-        return rng.multivariate_normal(mean, result.state.sigma[group], size=n, method="cholesky")
-    if kind == "bollen_stine":
-        data = _turn(result, group)
-    picked: FloatArray = data[rng.integers(0, n, size=n)]
-    return picked
-
-
-def _turn(result: CFAResult, group: int) -> FloatArray:
-    """Rows transformed so that their moments are the implied ones."""
-    sample = result.sample
-    centred = sample.data[group] - sample.mean[group]
-    to_unit = np.linalg.cholesky(np.linalg.inv(sample.covariance[group]))
-    to_model = np.linalg.cholesky(result.state.sigma[group])
-    mean = result.state.mu[group] if result.moments.means else sample.mean[group]
-    return centred @ to_unit @ to_model.T + mean
+def _rows(task: _Task, group: int) -> FloatArray:
+    data, result, rng = task.rows[group], task.result, task.rng
+    if task.kind != "parametric":
+        picked: FloatArray = data[rng.integers(0, len(data), size=len(data))]
+        return picked
+    mean = result.state.mu[group] if result.moments.means else result.sample.mean[group]
+    drawn = rng.multivariate_normal(mean, result.state.sigma[group], size=len(data), method="cholesky")
+    return np.where(np.isnan(data), np.nan, drawn)
 
 
 def resample(result: CFAResult, blocks: Sequence[FloatArray]) -> Sample:
