@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,8 @@ def fit_cfa(
     table = build_table(parsed, roles, sample.groups, [int(k) for k in counts], options)
     with single_thread():
         turn = BlockRotation(rotation) if isinstance(rotation, str) else rotation
-        return fit_table(table, sample, spec, max_iter=max_iter, model=model, rotation=turn)
+        found = fit_table(table, sample, spec, max_iter=max_iter, model=model, rotation=turn)
+    return replace(found, group_name=group) if isinstance(group, str) and several else found
 
 
 def fit_sem(data: IntoFrame, model: str, **options: Any) -> CFAResult:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from recoverymetrics.cfa.reading import column_names
 from recoverymetrics.cfa.scores import (
     OrdinalModel,
     Scores,
@@ -60,8 +61,8 @@ def score_persons(
 
 def _read(result: CFAResult, data: IntoFrame, group: Any) -> tuple[FloatArray, IntArray, Any]:
     several = len(result.groups) > 1
-    if several and group is None and not hasattr(data, "item_data"):
-        raise OptionError(f"the model has the groups {', '.join(result.groups)}: give group= with the data.")
+    if several and group is None:
+        group = _remembered(result, data)
     record = read_items(data, items=list(result.table.observed), group=group if several else None)
     index = data.index if isinstance(data, pd.DataFrame) else pd.RangeIndex(record.n)
     if not several or record.group is None:
@@ -73,6 +74,19 @@ def _read(result: CFAResult, data: IntoFrame, group: Any) -> tuple[FloatArray, I
             f"group {strange[0]!r} is not in the model; its groups are {', '.join(result.groups)}."
         )
     return record.values, np.array([known[label] for label in record.group], dtype=np.int64), index
+
+
+def _remembered(result: CFAResult, data: IntoFrame) -> str:
+    """The grouping of the fit, when the data have it."""
+    name = result.group_name
+    if name and (hasattr(data, "item_data") or name in (column_names(data) or ())):
+        return name
+    where = (
+        f"the column {name!r} that the fit used is not in these data" if name else "the fit was given labels"
+    )
+    raise OptionError(
+        f"the model has the groups {', '.join(result.groups)} and {where}: give group= with the data."
+    )
 
 
 def _score_group(result: CFAResult, group: int, values: FloatArray, method: str) -> Scores:

@@ -26,7 +26,7 @@ def read_model_data(data: IntoFrame, roles: Roles, group: GroupSpec) -> ItemData
         whole = read_items(data, group=group)
         check_variables(roles, whole.items, ordered=(), categories=False)
         return whole.select(roles.observed)
-    columns = _column_names(data)
+    columns = column_names(data)
     if columns is not None:
         check_variables(roles, columns, ordered=(), categories=False)
     if isinstance(data, pd.DataFrame) and group is None:
@@ -46,7 +46,8 @@ def _plain_numbers(data: pd.DataFrame, items: Sequence[str]) -> FloatArray | Non
     return None if np.isinf(values).any() else values
 
 
-def _column_names(data: IntoFrame) -> list[str] | None:
+def column_names(data: IntoFrame) -> list[str] | None:
+    """Names of the columns of any table; None where it does not tell."""
     if isinstance(data, np.ndarray) and data.ndim == 2:
         return [f"item{j + 1}" for j in range(data.shape[1])]
     if isinstance(data, dict):

@@ -92,6 +92,8 @@ class CFAResult(AbstractResult):
         Number of free parameters, constraints taken off.
     warnings : tuple of str
         What is wrong with the solution, in sentences; empty when nothing is.
+    group_name : str
+        Column with the groups, where the fit was given one.
     """
 
     table: ParameterTable
@@ -112,6 +114,7 @@ class CFAResult(AbstractResult):
     npar: int
     warnings: tuple[str, ...] = ()
     model: str = field(default="", repr=False)
+    group_name: str = ""
 
     def __repr__(self) -> str:
         return (
@@ -264,7 +267,9 @@ class CFAResult(AbstractResult):
         which = 1 if kind == "std_all" else 0
         estimate = self._standardised(self.theta, which)
         J = jacobian(lambda t: self._standardised(t, which), self.theta)
-        given = {k for row, k in zip(self.table.rows, self.table.index, strict=True) if row.origin == "exogenous"}
+        given = {
+            k for row, k in zip(self.table.rows, self.table.index, strict=True) if row.origin == "exogenous"
+        }
         J[:, sorted(given - {-1})] = 0.0
         error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", J, self.covariance, J), 0.0))
         error = np.where(error < 1e-12, 0.0, error)
@@ -475,7 +480,7 @@ class CFAResult(AbstractResult):
             Regression by default for continuous items; posterior modes (``ebm``) for ordered ones, where ``ml``
             leaves out the prior.
         group : str or array-like, optional
-            Group column or labels of ``data``, when the model has groups.
+            Group column or labels of ``data``, when the model has groups; by default the column of the fit.
         std_error : bool, default False
             Add a column ``<factor>_std_error`` per factor.
 

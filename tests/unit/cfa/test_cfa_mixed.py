@@ -91,3 +91,30 @@ def test_units_of_continuous_items_do_not_matter_to_robust_fit():
     fit, scaled = (rm.fit_cfa(x, MODEL, ordered=ORDERED) for x in (frame, frame.assign(i=10 * frame.i)))
     for name in ("cfi_robust", "rmsea_robust", "rmsea_conf_high_robust"):
         assert fit.fit_measures()[name] == pytest.approx(scaled.fit_measures()[name], abs=1e-5)
+
+
+class TestGroupsOfScores:
+    @pytest.fixture
+    def grouped(self):
+        return draw(4, 600).assign(country=np.where(np.arange(600) % 3 == 0, "A", "B"))
+
+    def test_the_group_column_of_the_fit_is_remembered(self, grouped):
+        fit = rm.fit_cfa(grouped, MODEL, ordered=ORDERED, group="country")
+        named, remembered = fit.factor_scores(grouped, group="country"), fit.factor_scores(grouped)
+        pd.testing.assert_frame_equal(named, remembered)
+        assert {"f", "g_std_error"} <= set(fit.augment(grouped).columns)
+        with pytest.raises(OptionError, match="column 'country' that the fit used is not in these data"):
+            fit.factor_scores(grouped.drop(columns="country"))
+        fit = rm.fit_cfa(grouped, MODEL, ordered=ORDERED, group=grouped.country.to_numpy())
+        with pytest.raises(OptionError, match="the fit was given labels"):
+            fit.factor_scores(grouped)
+
+    def test_responses_bring_their_grouping(self, grouped):
+        responses = rm.Responses(grouped[[*"abeh", "country"]], group="country")
+        fit = rm.fit_cfa(responses, "f =~ a + b + e + h", ordered=True, group="country", std_lv=True)
+        expected = fit.factor_scores(grouped, group="country")
+        np.testing.assert_allclose(fit.factor_scores(responses), expected, atol=1e-9)
+
+    def test_a_model_without_factors_has_no_scores(self, grouped):
+        with pytest.raises(OptionError, match="no latent variables"):
+            rm.fit_sem(grouped, "i ~ j").factor_scores()
