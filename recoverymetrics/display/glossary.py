@@ -260,6 +260,10 @@ GLOSSARY: dict[str, str] = {
     "n_freed": "number of freed parameters",
     "dmacs": "root mean square difference in expected item score over the group's factor distribution, in item standard deviations",
     "dmacs_signed": "mean difference in expected item score; positive when the group scores higher than equals elsewhere",
+    "share_different": "share of items whose dMACS against the other groups is at least 0.20",
+    "n_lower": "number of groups whose adjusted mean is clearly lower",
+    "n_higher": "number of groups whose adjusted mean is clearly higher",
+    "use": "which mean of the group may be used, in words",
     "dmacs_unsigned": "mean absolute difference in expected item score, in item standard deviations",
     "bias_observed": "part of the observed mean that is due to non-invariance, in within-group standard deviations",
     "mean_corrected": "observed mean without the part that is due to non-invariance",
@@ -634,4 +638,6 @@ GLOSSARY: dict[str, str] = {
     "infrequency": "number of categories, over items, more popular than the one chosen",
     "x2_max": "largest chi-square statistic",
     "n_classes": "number of latent classes, 0 when none are fitted",
+    "lz_star": "standardised log-likelihood of the person's answers, corrected for the estimated latent score",
+    "u3": "U3: 0 for the most, 1 for the least plausible answers with this sum score",
 }

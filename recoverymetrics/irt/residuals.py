@@ -125,15 +125,6 @@ def take(e: Expectation, rows: BoolArray) -> Expectation:
     return Expectation(*(getattr(e, name)[rows] for name in Expectation.__dataclass_fields__))
 
 
-def person_fit_frame(est: Estimated, score: str = "eap") -> pd.DataFrame:
-    """Fit of each person: columns outfit, outfit_z, infit, infit_z, zh, n_answered; input order."""
-    e = expectation(est, score)
-    answered = np.sum(~np.isnan(e.residual), axis=1)
-    frame = pd.DataFrame(mean_squares(e, 1)).assign(zh=standardised_likelihood(e, 1), n_answered=answered)
-    frame.loc[answered == 0, ["outfit", "outfit_z", "infit", "infit_z", "zh"]] = np.nan
-    return frame
-
-
 def residual_correlations(est: Estimated, score: str = "eap") -> FloatArray:
     """Q3 (Yen 1984): correlations of the residuals over persons who answered both items, shape (J, J)."""
     return pairwise_correlation(expectation(est, score).residual)

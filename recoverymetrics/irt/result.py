@@ -17,8 +17,9 @@ from recoverymetrics.irt import curves, tables
 from recoverymetrics.irt.calibration import Calibration, Estimated
 from recoverymetrics.irt.global_fit import global_fit_frame
 from recoverymetrics.irt.item_fit import item_fit_frame
+from recoverymetrics.irt.person_fit import person_fit_frame
 from recoverymetrics.irt.reliability import reliability_frame
-from recoverymetrics.irt.residuals import local_dependence_frame, person_fit_frame
+from recoverymetrics.irt.residuals import local_dependence_frame
 from recoverymetrics.irt.restrictions import Restrictions
 from recoverymetrics.irt.score_frames import raw_score_table, score_frame
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
@@ -267,9 +268,12 @@ class IRTResult(AbstractResult):
         """Fit of each item: ``"s_x2"`` or ``"infit"`` (with outfit and Zh)."""
         return item_fit_frame(self.estimated, method, score)
 
-    def person_fit(self, *, score: str = "eap") -> pd.DataFrame:
-        """Fit of each person: outfit, infit, their z, Zh."""
-        return person_fit_frame(self.estimated, score)
+    def person_fit(self, *, score: str = "eap", alpha: float = 0.05) -> pd.DataFrame:
+        """Fit of each person: outfit, infit, Zh, lz* with p value and flag, Guttman errors, U3; input order.
+
+        Zh keeps its level too well (it flags too few) because theta is estimated; lz* corrects for that.
+        """
+        return person_fit_frame(self.estimated, score, alpha)
 
     def local_dependence(self, method: str = "q3", *, score: str = "eap") -> pd.DataFrame:
         """Pairs of items: Q3, or the chi-square of their two-way table (``"x2"``, ``"g2"``)."""

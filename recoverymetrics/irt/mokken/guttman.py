@@ -33,25 +33,52 @@ def guttman_errors(codes: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _largest_errors(steps: list[FloatArray]) -> FloatArray:
-    """Largest number of errors at each sum score.
+    """Largest number of errors at each sum score; steps of equal popularity count half.
 
-    The errors of a vector are the sum of the ranks of the passed steps less a function of the sum score alone, so
-    that each item's part can be maximised by dynamic programming over the items.
+    The errors of a vector are the sum of the ranks of the passed steps less a function of the sum score alone.
     """
     counts = np.concatenate([s.sum(axis=0) for s in steps])
     order = np.sort(-counts)
     rank = (np.searchsorted(order, -counts, "left") + np.searchsorted(order, -counts, "right") - 1) / 2
-    best, start = np.zeros(1), 0
-    for s in steps:
-        own = np.concatenate([[0.0], np.cumsum(rank[start : start + s.shape[1]])])
-        start += s.shape[1]
-        grown = np.full(best.size + own.size - 1, -np.inf)
-        for x, gain in enumerate(own):
-            grown[x : x + best.size] = np.maximum(grown[x : x + best.size], best + gain)
-        best = grown
+    best = _largest_sum(rank, [s.shape[1] for s in steps])
     score = np.arange(best.size)
     value: FloatArray = best - score * (score - 1) / 2
     return value
+
+
+def _largest_sum(weights: FloatArray, sizes: list[int]) -> FloatArray:
+    """Largest sum of the weights of passed steps at each sum score, by dynamic programming over the items."""
+    best, start = np.zeros(1), 0
+    for size in sizes:
+        own = np.concatenate([[0.0], np.cumsum(weights[start : start + size])])
+        start += size
+        grown = np.full(best.size + size, -np.inf)
+        for x, gain in enumerate(own):
+            grown[x : x + best.size] = np.maximum(grown[x : x + best.size], best + gain)
+        best = grown
+    return best
+
+
+def van_der_flier(codes: IntArray) -> FloatArray:
+    """U3 of each person (Van der Flier 1982; Emons 2008 for polytomous items), shape (n,).
+
+    Zero when only the most popular steps are passed, one for the least plausible vector with the same sum score.
+    Popularities of zero and one are pulled in by half a person.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n, J)
+        Complete category codes from zero.
+    """
+    steps = item_steps(codes)
+    S, sizes = np.hstack(steps), [s.shape[1] for s in steps]
+    p = (S.sum(axis=0) + 0.5) / (S.shape[0] + 1)
+    logit = np.log(p / (1 - p))
+    score = codes.sum(axis=1)
+    top, bottom = _largest_sum(logit, sizes)[score], -_largest_sum(-logit, sizes)[score]
+    gap = top - bottom
+    value = np.where(gap > 1e-12, (top - S @ logit) / np.where(gap > 1e-12, gap, 1.0), 0.0)
+    return np.clip(value, 0.0, 1.0)
 
 
 def infrequent_answers(codes: IntArray) -> FloatArray:
