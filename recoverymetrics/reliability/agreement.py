@@ -22,7 +22,7 @@ from recoverymetrics.reliability.agreement_rows import (
 )
 from recoverymetrics.reliability.ratings import read_ratings
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import Bootstrap, check_level, check_option
+from recoverymetrics.reliability.spec import Bootstrap, check_level, check_option, naming_group
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
 
 
@@ -224,7 +224,8 @@ def kendall_w(
     ratings = read_ratings(data, items=items, group=group, unit=unit, rater=rater, rating=rating)
 
     def one(label: str, values: FloatArray) -> dict[str, object]:
-        w = kernel.kendall_w(values)
+        with naming_group(label):
+            w = kernel.kendall_w(values)
         se = kernel.kendall_jackknife(values)
         limits = wald_interval(w.estimate, se, level=level, df=max(w.n_raters - 1, 1))
         return {

@@ -13,7 +13,7 @@ from recoverymetrics.numerics.agreement import Agreement
 from recoverymetrics.numerics.intervals import Interval, wald_interval
 from recoverymetrics.reliability.ratings import Ratings
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import check_level
+from recoverymetrics.reliability.spec import check_level, in_group
 from recoverymetrics.typing import FloatArray
 
 Estimator = Callable[[FloatArray], Agreement]
@@ -76,7 +76,10 @@ def without_labels(row: dict[str, object]) -> dict[str, object]:
 def require_pairs(a: Agreement, label: str) -> None:
     """Raise when no unit of the group has two ratings."""
     if a.n_pairable == 0:
-        raise DataError(f"no unit in group {label!r} has two ratings; agreement cannot be computed.")
+        raise DataError(
+            f"no unit{in_group(label)} has two ratings, so there is no agreement to compute; two raters must have rated "
+            "the same unit."
+        )
 
 
 def unpaired_note(ratings: Ratings) -> tuple[str, ...]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from recoverymetrics.errors import DataWarning
 from recoverymetrics.numerics.intervals import Interval, bootstrap_interval, wald_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.feldt import feldt_interval
-from recoverymetrics.reliability.groups import missing_notes, pool_within, read_groups
+from recoverymetrics.reliability.groups import keying_notes, missing_notes, pool_within, read_groups
 from recoverymetrics.reliability.items import item_table
 from recoverymetrics.reliability.moments import Moments, resample_weights, to_correlation
 from recoverymetrics.reliability.results import CoefficientResult
@@ -123,7 +121,7 @@ def cronbach_alpha(
         level=level,
         interval=INTERVALS[name],
         details=table,
-        notes=(*missing_notes(groups, missing), *_keying_note(table)),
+        notes=(*missing_notes(groups, missing), *keying_notes(groups)),
     )
 
 
@@ -184,19 +182,6 @@ def alpha_draws(
         whole = sums[:, -1] - np.sum(items, axis=1) ** 2 / m.n
         draws[where] = m.p / (m.p - 1) * (1 - own / whole)
     return draws
-
-
-def _keying_note(table: pd.DataFrame) -> tuple[str, ...]:
-    negative = table[table["r_drop"] < 0]
-    if negative.empty:
-        return ()
-    names = ", ".join(dict.fromkeys(negative["item"]))
-    note = (
-        f"items that correlate negatively with the sum of the others: {names}. Reverse them before the call if "
-        "they are keyed in the other direction."
-    )
-    warnings.warn(note, DataWarning, stacklevel=4)
-    return (note,)
 
 
 def z_quantile(level: float) -> float:

@@ -15,6 +15,7 @@ from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.alpha import z_quantile
 from recoverymetrics.reliability.conditional_model import model_conditional_error
 from recoverymetrics.reliability.error_results import ConditionalError, root_mean_square
+from recoverymetrics.reliability.groups import keying_notes
 from recoverymetrics.reliability.halves import half_members
 from recoverymetrics.reliability.moments import Moments, moments
 from recoverymetrics.reliability.spec import check_level, check_option
@@ -123,15 +124,17 @@ def conditional_error(
     check_option("method", method, tuple(FORMULAS))
     record = read_items(data, items=items, group=group)
     halves = _signs(record.items, first_half)
-    z, tables, dropped = z_quantile(level), [], 0
+    z, groups, tables, dropped = z_quantile(level), [], [], 0
     for label, values in record.by_group():
         complete = values[~np.isnan(values).any(1)]
         dropped += values.shape[0] - complete.shape[0]
         m = moments(complete, record.items, missing="listwise", label=label)
+        groups.append(m)
         squared = _squared_errors(m, method, halves)
         tables.append(_curve(m, squared, method, degree, z))
     notes = (
         FORMULAS[method],
+        *keying_notes(groups),
         *((f"{dropped} persons with missing responses were left out.",) if dropped else ()),
     )
     return ConditionalError(

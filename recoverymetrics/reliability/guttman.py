@@ -16,7 +16,7 @@ from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.alpha import row
 from recoverymetrics.reliability.bounds import TERMS, Bounds, bound_draws, lower_bounds
-from recoverymetrics.reliability.groups import missing_notes, pool_within, read_groups
+from recoverymetrics.reliability.groups import keying_notes, missing_notes, pool_within, read_groups
 from recoverymetrics.reliability.moments import Moments, to_correlation
 from recoverymetrics.reliability.results import CoefficientResult
 from recoverymetrics.reliability.spec import (
@@ -101,6 +101,8 @@ def guttman_lambdas(
     -----
     EstimationWarning
         The covariance matrix has negative eigenvalues: the greatest lower bound is not defined.
+    DataWarning
+        Items that correlate negatively with the sum of the others: probably not keyed.
 
     Notes
     -----
@@ -140,7 +142,7 @@ def guttman_lambdas(
         overall={k: v for k, v in overall.items() if k not in ("group", "term")},
         level=level,
         interval=DELTA if name == "robust" else f"bootstrap over persons ({bootstrap.method})",
-        notes=(*missing_notes(groups, missing), *_notes(fits, groups, options)),
+        notes=(*missing_notes(groups, missing), *keying_notes(groups), *_notes(fits, groups, options)),
         has_converged=all(fit.proven or not fit.defined for fit in fits),
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from recoverymetrics.efa import EFAResult, fit_efa
 from recoverymetrics.efa.schmid_leiman import schmid_leiman
-from recoverymetrics.errors import EstimationWarning, ModelError
+from recoverymetrics.errors import DataError, EstimationWarning, ModelError
 from recoverymetrics.numerics.intervals import Interval, bootstrap_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability.bifactor import BifactorIndices, bifactor_indices, direct_schmid_leiman
@@ -20,7 +20,14 @@ from recoverymetrics.reliability.groups import missing_notes, read_groups
 from recoverymetrics.reliability.jackknife import grouped_influence
 from recoverymetrics.reliability.moments import Moments, pairwise_covariance, to_correlation
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level, check_option
+from recoverymetrics.reliability.spec import (
+    Bootstrap,
+    Missing,
+    check_level,
+    check_option,
+    in_group,
+    naming_group,
+)
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 TERMS = ("omega_hierarchical", "omega_total", "omega_asymptotic", "ecv", "puc")
@@ -154,8 +161,14 @@ def hierarchical_omega(
     rows: list[dict[str, object]] = []
     tables, notes, left_out, flags = [], [], [], [True, True]
     for m in groups:
-        fit = _fit(m.R, m.items, options, m.n)
-        solution = _solve(fit, method)
+        if m.n <= m.p:
+            raise DataError(
+                f"{m.n} persons{in_group(m.label)} are too few to factor {m.p} items; leave the group out, or use "
+                "cronbach_alpha."
+            )
+        with naming_group(m.label):
+            fit = _fit(m.R, m.items, options, m.n)
+            solution = _solve(fit, method)
         indices, key = _indices(fit, solution, m.R, options)
         limits, failed = _limits(m, options, interval, indices, level)
         rows += _rows(m, indices, limits)

@@ -19,7 +19,7 @@ from recoverymetrics.numerics.variance_components import (
 )
 from recoverymetrics.reliability.ratings import read_ratings
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import check_level, check_option
+from recoverymetrics.reliability.spec import check_level, check_option, in_group
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 Form = Literal["ICC1", "ICC2", "ICC3", "ICC1k", "ICC2k", "ICC3k"]
@@ -93,6 +93,10 @@ def intraclass_correlation(
     check_option("form", form, FORMS)
     check_option("missing", missing, ("reml", "listwise"))
     ratings = read_ratings(data, items=items, group=group, unit=unit, rater=rater, rating=rating)
+    if len(ratings.raters) < 2:
+        raise DataError(
+            f"an intraclass correlation compares raters or occasions; there is one column: {ratings.raters[0]}."
+        )
     parts = [_forms(label, values, missing, level) for label, values in ratings.by_group()]
     overall = parts[0] if ratings.group is None else _forms("all", ratings.values, missing, level)
     chosen = next(row for row in overall[0] if row["term"] == form)
@@ -107,7 +111,7 @@ def intraclass_correlation(
         if missing == "listwise" or not incomplete
         else "delta method on REML variance components where ratings are missing, else F distribution",
         details=pd.concat([table for _, table, _ in parts], ignore_index=True),
-        notes=_notes(incomplete, missing),
+        notes=(*_notes(incomplete, missing), *_undefined(parts)),
         has_converged=all(ok for _, _, ok in parts),
     )
 
@@ -120,13 +124,22 @@ def _notes(incomplete: int, missing: str) -> tuple[str, ...]:
     return (f"{incomplete} targets have missing ratings; they count with the ratings they have.",)
 
 
+def _undefined(parts: list[tuple[list[dict[str, object]], pd.DataFrame, bool]]) -> tuple[str, ...]:
+    """Say in which groups all ratings are the same."""
+    flat = [str(rows[0]["group"]) for rows, _, _ in parts if np.isnan(float(rows[0]["estimate"]))]  # type: ignore[arg-type]
+    return (f"not defined where all ratings are the same: {', '.join(flat)}.",) if flat else ()
+
+
 def _forms(
     label: str, values: FloatArray, missing: str, level: float
 ) -> tuple[list[dict[str, object]], pd.DataFrame, bool]:
     complete = ~np.isnan(values).any(1)
     if missing == "listwise" or complete.all():
         if complete.sum() < 2:
-            raise DataError(f"only {int(complete.sum())} targets in group {label!r} have all ratings.")
+            raise DataError(
+                f"only {int(complete.sum())} targets{in_group(label)} have all ratings; at least 2 are needed"
+                + (", or missing='reml'." if missing == "listwise" and not complete.all() else ".")
+            )
         return _from_mean_squares(label, values[complete], level)
     return _from_components(label, values, level)
 

@@ -16,7 +16,7 @@ from recoverymetrics.numerics.intervals import wald_interval
 from recoverymetrics.reliability.agreement_rows import counted, one_category_note, without_labels
 from recoverymetrics.reliability.ratings import Ratings, read_ratings
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import check_level, check_option
+from recoverymetrics.reliability.spec import check_level, check_option, in_group
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 
@@ -100,7 +100,9 @@ def _kappa_row(
 ) -> dict[str, object]:
     both = values[~np.isnan(values).any(1)]
     if both.shape[0] == 0:
-        raise DataError(f"no unit was rated by both raters in group {label!r}.")
+        raise DataError(
+            f"no unit{in_group(label)} was rated by both raters, so there is no agreement to compute."
+        )
     q = ratings.categories.size
     first, second = np.searchsorted(ratings.categories, both).T
     table = np.bincount(first * q + second, minlength=q * q).reshape(q, q).astype(float)

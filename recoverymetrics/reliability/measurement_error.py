@@ -15,7 +15,7 @@ from recoverymetrics.numerics.intervals import Interval
 from recoverymetrics.numerics.variance_components import mean_squares
 from recoverymetrics.reliability.alpha import z_quantile
 from recoverymetrics.reliability.error_results import LimitsOfAgreement, MeasurementError
-from recoverymetrics.reliability.spec import check_level
+from recoverymetrics.reliability.spec import check_level, in_group
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 
@@ -75,7 +75,9 @@ def measurement_error(
         complete = values[~np.isnan(values).any(1)]
         dropped += values.shape[0] - complete.shape[0]
         if complete.shape[0] < 2:
-            raise DataError(f"only {complete.shape[0]} persons in group {label!r} have all scores.")
+            raise DataError(
+                f"only {complete.shape[0]} persons{in_group(label)} have all scores; at least 2 are needed."
+            )
         rows += (
             _repeated(label, complete, level)
             if reliability is None
@@ -102,7 +104,8 @@ def _repeated(label: str, values: FloatArray, level: float) -> list[dict[str, ob
     df = (n - 1) * (k - 1)
     consistency = float(np.sqrt(ms.error))
     absolute = ms.error + max(ms.raters - ms.error, 0.0) / n
-    df_absolute = absolute**2 / ((ms.raters / n) ** 2 / (k - 1) + ((n - 1) / n * ms.error) ** 2 / df)
+    spread = (ms.raters / n) ** 2 / (k - 1) + ((n - 1) / n * ms.error) ** 2 / df
+    df_absolute = absolute**2 / spread if spread > 0 else float(df)  # no error at all
     rows = []
     if k == 2:
         change = values[:, 1] - values[:, 0]

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from recoverymetrics.errors import DataError
-from recoverymetrics.reliability.spec import Missing
+from recoverymetrics.reliability.spec import Missing, in_group
 from recoverymetrics.typing import BoolArray, FloatArray
 
 _CHUNK = 2_000_000
@@ -70,6 +70,12 @@ class Moments:
         """Deviations from the item means, zero where missing, shape (n, p)."""
         deviations: FloatArray = np.where(self.observed, self.values - np.nanmean(self.values, axis=0), 0.0)
         return deviations
+
+    def dependent_items(self) -> tuple[str, ...]:
+        """Items of a linear dependency: those with a part in a direction that has no variance."""
+        values, vectors = np.linalg.eigh(self.R)
+        share = np.abs(vectors[:, np.abs(values) < 1e-10]).max(axis=1, initial=0.0)
+        return tuple(item for item, own in zip(self.items, share, strict=True) if own > 1e-6)
 
     def influence(self, G: FloatArray) -> FloatArray:
         """Influence of each person on a coefficient with derivative ``G = dc/dS``, shape (n,)."""
@@ -141,7 +147,7 @@ def moments(
         Fewer than ``at_least`` items, fewer than three persons, an item without variance, or a pair of items
         that nobody answered both.
     """
-    where = "" if label == "all" else f" in group {label!r}"
+    where = in_group(label)
     if len(items) < at_least:
         raise DataError(f"this coefficient needs at least {at_least} items; there are {len(items)}: {items}.")
     observed = ~np.isnan(values)
@@ -152,12 +158,16 @@ def moments(
             f"only {used.shape[0]} persons{where} have {'complete' if missing == 'listwise' else 'any'} "
             "responses; at least 3 are needed."
         )
+    unanswered = [item for item, seen in zip(items, np.any(observed[keep], axis=0), strict=True) if not seen]
+    if unanswered:
+        raise DataError(f"item {unanswered[0]!r}{where} has no responses; leave it out with items=[...].")
     S = pairwise_covariance(used)
     empty = np.argwhere(np.isnan(S))
     if empty.size:
         first, second = (items[j] for j in empty[0])
         raise DataError(
-            f"items {first!r} and {second!r}{where} were answered together by fewer than 2 persons."
+            f"items {first!r} and {second!r}{where} were answered together by fewer than 2 persons; leave "
+            "one of them out with items=[...]."
         )
     flat = [item for item, variance in zip(items, np.diag(S), strict=True) if variance <= 0]
     if flat:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.errors import EstimationWarning
-from recoverymetrics.numerics.intervals import bootstrap_interval, wald_interval
+from recoverymetrics.numerics.intervals import Interval, bootstrap_interval, wald_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.alpha import row
-from recoverymetrics.reliability.groups import missing_notes, pool_within, read_groups
+from recoverymetrics.reliability.groups import keying_notes, missing_notes, pool_within, read_groups
 from recoverymetrics.reliability.moments import Moments, to_correlation
 from recoverymetrics.reliability.one_factor import (
     OneFactor,
@@ -62,13 +62,14 @@ class OmegaOptions:
 
 @dataclass(frozen=True)
 class OmegaFit:
-    """Omega of one group: the row of ``tidy``, the loadings, and the two flags."""
+    """Omega of one group: the row of ``tidy``, the loadings, the two flags, linearly dependent items."""
 
     row: dict[str, object]
     loadings: pd.DataFrame
     converged: bool
     admissible: bool
     failed_draws: int
+    dependent: tuple[str, ...] = ()
 
 
 def mcdonald_omega(
@@ -123,7 +124,10 @@ def mcdonald_omega(
     Warns
     -----
     EstimationWarning
-        The one-factor fit did not converge or has a unique variance that is not positive.
+        The one-factor fit did not converge (no interval is given then) or has a unique variance that is not
+        positive.
+    DataWarning
+        Items that correlate negatively with the sum of the others: probably not keyed.
 
     Examples
     --------
@@ -154,7 +158,7 @@ def mcdonald_omega(
         level=level,
         interval=INTERVALS[name],
         details=pd.concat([f.loadings for f in fits], ignore_index=True),
-        notes=(*missing_notes(groups, missing), *fit_notes(fits)),
+        notes=(*missing_notes(groups, missing), *keying_notes(groups), *fit_notes(fits)),
         has_converged=all(f.converged for f in fits),
         is_admissible=all(f.admissible for f in fits),
     )
@@ -164,19 +168,9 @@ def omega_fit(m: Moments, options: OmegaOptions, rng: np.random.Generator) -> Om
     """Fit one factor to one group and compute omega with its interval."""
     fit = fit_one_factor(m.S, options.extraction)
     estimate = float(omega_total(m.S, fit, options.denominator))
-    normal = options.interval == "normal_theory"
-    G = omega_gradient(m.S, fit, options.extraction, options.denominator, expected=normal)
-    se = m.normal_theory_se(G) if normal else m.robust_se(G)
-    failed = 0
-    if options.interval == "bootstrap":
-        draws, failed = omega_draws(m, options, rng)
-        se = float(np.nanstd(draws, ddof=1))
-        method = options.bootstrap.method
-        limits = bootstrap_interval(
-            draws, estimate, level=options.level, method=method, influence=m.influence(G)
-        )
-    else:
-        limits = wald_interval(estimate, se, level=options.level, scale="log_complement")
+    se, limits, failed = np.nan, Interval(np.asarray(np.nan), np.asarray(np.nan)), 0
+    if fit.converged:
+        se, limits, failed = _error(m, fit, estimate, options, rng)
     loadings = pd.DataFrame(
         {
             "group": m.label,
@@ -192,7 +186,24 @@ def omega_fit(m: Moments, options: OmegaOptions, rng: np.random.Generator) -> Om
         bool(fit.converged),
         bool(fit.admissible),
         failed,
+        m.dependent_items(),
     )
+
+
+def _error(
+    m: Moments, fit: OneFactor, estimate: float, options: OmegaOptions, rng: np.random.Generator
+) -> tuple[float, Interval, int]:
+    """Standard error, limits, and how many bootstrap fits failed."""
+    normal = options.interval == "normal_theory"
+    G = omega_gradient(m.S, fit, options.extraction, options.denominator, expected=normal)
+    if options.interval != "bootstrap":
+        se = m.normal_theory_se(G) if normal else m.robust_se(G)
+        return se, wald_interval(estimate, se, level=options.level, scale="log_complement"), 0
+    draws, failed = omega_draws(m, options, rng)
+    limits = bootstrap_interval(
+        draws, estimate, level=options.level, method=options.bootstrap.method, influence=m.influence(G)
+    )
+    return float(np.nanstd(draws, ddof=1)), limits, failed
 
 
 def omega_total(S: FloatArray, fit: OneFactor, denominator: str) -> FloatArray:
@@ -273,7 +284,13 @@ def fit_notes(fits: Sequence[OmegaFit]) -> tuple[str, ...]:
     ):
         if bad:
             groups = ", ".join(str(f.row["group"]) for f in bad)
-            notes.append(f"the one-factor fit {verb}: {groups}.")
+            copies = dict.fromkeys(item for f in bad if not f.converged for item in f.dependent)
+            remedy = (
+                f" These items are linearly dependent: {', '.join(copies)}; leave copies out."
+                if copies
+                else ""
+            )
+            notes.append(f"the one-factor fit {verb}: {groups}.{remedy}")
             warnings.warn(notes[-1], EstimationWarning, stacklevel=4)
     failed = sum(f.failed_draws for f in fits)
     if failed:

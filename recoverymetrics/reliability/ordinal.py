@@ -12,6 +12,8 @@ from recoverymetrics.numerics.intervals import bootstrap_interval, wald_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.green_yang import green_yang, green_yang_derivatives
+from recoverymetrics.reliability.groups import warn_of_keying
+from recoverymetrics.reliability.items import item_rest
 from recoverymetrics.reliability.one_factor import OneFactor, fit_one_factor, least_squares_hessian
 from recoverymetrics.reliability.ordinal_groups import OrdinalGroup, Slope, pair_weights, read_ordinal
 from recoverymetrics.reliability.results import CoefficientResult
@@ -95,7 +97,7 @@ def ordinal_alpha(
         level=level,
         interval=_method(interval),
         details=pd.concat(tables, ignore_index=True),
-        notes=(ORDINAL_NOTE, *found.notes, *_failed_note(failed)),
+        notes=(ORDINAL_NOTE, *_keying(groups, found.items), *found.notes, *_failed_note(failed)),
         has_converged=found.converged,
         is_admissible=found.admissible,
     )
@@ -206,7 +208,7 @@ def categorical_omega(
         level=level,
         interval=_method(interval),
         details=pd.concat(tables, ignore_index=True),
-        notes=(*heywood, *found.notes, *_failed_note(failed)),
+        notes=(*heywood, *_keying(groups, found.items), *found.notes, *_failed_note(failed)),
         has_converged=found.converged and all(bool(f.converged) for f in fits),
         is_admissible=found.admissible and not bad,
     )
@@ -276,6 +278,10 @@ def _bootstrap(
             "conf_high": float(limits.high),
         }
     return int(np.isnan(draws).any(1).sum())
+
+
+def _keying(groups: list[OrdinalGroup], items: tuple[str, ...]) -> tuple[str, ...]:
+    return warn_of_keying([(g.label, items, item_rest(g.R)) for g in groups])
 
 
 def _failed_note(failed: int) -> tuple[str, ...]:

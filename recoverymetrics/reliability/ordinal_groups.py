@@ -11,7 +11,7 @@ from recoverymetrics.correlation import OrdinalMoments, PolychoricResult, ordina
 from recoverymetrics.correlation.codes import category_codes
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import read_items
-from recoverymetrics.reliability.spec import Missing, check_option
+from recoverymetrics.reliability.spec import Missing, check_option, in_group
 from recoverymetrics.typing import FloatArray, GroupSpec, IntArray, IntoFrame
 
 _PERSON_BLOCK = 4096
@@ -130,5 +130,12 @@ def read_ordinal(
         rows = slice(None) if record.group is None else record.group == m.label
         if m.tau is None or m.acov is None:
             raise DataError(f"group {m.label!r} has no polychoric correlations.")
+        holes = np.isnan(m.correlations).sum(1)
+        if holes.any():
+            names = ", ".join(np.array(found.items)[holes == holes.max()])
+            raise DataError(
+                f"correlations{in_group(m.label)} are not defined for {names}: an item has one category there, or nobody "
+                "answered both; leave the item out with items=[...], or the group."
+            )
         groups.append(OrdinalGroup(m.label, m.n, m.correlations, m.tau, m.acov, codes[rows], sizes))
     return found, groups

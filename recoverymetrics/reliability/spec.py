@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from recoverymetrics.errors import OptionError
+from recoverymetrics.errors import OptionError, RecoveryMetricsError
 from recoverymetrics.numerics.intervals import BOOTSTRAP_METHODS, BootstrapMethod
 from recoverymetrics.typing import Seed
 
@@ -50,6 +51,22 @@ class Bootstrap:
 AlphaIntervalSpec: TypeAlias = AlphaInterval | Bootstrap
 DeltaIntervalSpec: TypeAlias = DeltaInterval | Bootstrap
 BoundIntervalSpec: TypeAlias = BoundInterval | Bootstrap
+
+
+def in_group(label: str) -> str:
+    """Where something happened, for messages; empty when there are no groups."""
+    return "" if label == "all" else f" in group {label!r}"
+
+
+@contextmanager
+def naming_group(label: str) -> Iterator[None]:
+    """Add the group to the message of an error."""
+    try:
+        yield
+    except RecoveryMetricsError as error:
+        if label == "all":
+            raise
+        raise type(error)(f"group {label!r}: {error}") from None
 
 
 def check_option(name: str, value: object, valid: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.alpha import row
 from recoverymetrics.reliability.bounds import split_gradient
-from recoverymetrics.reliability.groups import missing_notes, pool_within, read_groups
+from recoverymetrics.reliability.groups import keying_notes, missing_notes, pool_within, read_groups
 from recoverymetrics.reliability.guttman import DELTA, NO_INTERVAL
 from recoverymetrics.reliability.halves import half_members, split_halves
 from recoverymetrics.reliability.moments import Moments
@@ -74,6 +74,11 @@ def split_half(
     DataError
         Fewer than two items; ``first_half`` is empty, names unknown items or all items.
 
+    Warns
+    -----
+    DataWarning
+        Items that correlate negatively with the sum of the others: probably not keyed.
+
     Notes
     -----
     With an odd number of items psych 2.2.9 evaluates half of the splits only; here all of them count.
@@ -106,7 +111,7 @@ def split_half(
         level=level,
         interval="middle share of the splits" if members is None else DELTA,
         details=pd.concat([table for _, table in parts], ignore_index=True),
-        notes=missing_notes(groups, missing),
+        notes=(*missing_notes(groups, missing), *keying_notes(groups)),
     )
 
 

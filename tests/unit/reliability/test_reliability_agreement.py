@@ -137,7 +137,7 @@ def test_intraclass_form_and_groups() -> None:
         (lambda: rel.cohen_kappa(WIDE[["r1", "r2"]], weights="cubic"), OptionError, "identity, linear"),
         (lambda: rel.gwet_ac(WIDE, categories=[1, 2]), DataError, "rating 3 is not among"),
         (lambda: rel.gwet_ac({"a": ["x", "y"], "b": ["x", "z"]}, categories=["x", "y"]), DataError, "'z'"),
-        (lambda: rel.gwet_ac({"a": [1, 2], "b": [None, None]}), DataError, "no unit in group 'all' has two"),
+        (lambda: rel.gwet_ac({"a": [1, 2], "b": [None, None]}), DataError, "no unit has two"),
         (lambda: rel.gwet_ac({"a": [None, None], "b": [None, None]}), DataError, "there are no ratings"),
         (lambda: rel.gwet_ac(LONG, unit="unit"), DataError, "needs unit=, rater= and rating="),
         (lambda: rel.gwet_ac(pd.concat([LONG, LONG]), **LAYOUT), DataError, "more than once"),

@@ -368,7 +368,7 @@ def test_bca_intervals_are_corrected_and_not_percentiles_in_disguise() -> None:
     for function in (rel.ordinal_alpha, rel.categorical_omega):
         limits = {}
         for method in ("percentile", "bca"):
-            boot = rel.Bootstrap(n_draws=60, method=method, seed=1)
+            boot = rel.Bootstrap(n_draws=40, method=method, seed=1)
             result = function(data, interval=boot)
             assert method in result.interval
             limits[method] = result.tidy()[["conf_low", "conf_high"]].to_numpy()
