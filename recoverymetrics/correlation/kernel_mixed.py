@@ -1,7 +1,7 @@
 """Moments of continuous and ordered variables together, with their asymptotic covariance.
 
 Thresholds, means and variances come from each variable alone, then one covariance per pair: polychoric,
-polyserial (times the standard deviation) or the ordinary one. The casewise influence of every statistic follows
+polyserial (times the standard deviation) or the ordinary one (given both variances where responses are missing). The casewise influence of every statistic follows
 by stacking the estimating functions of the steps (Muthen 1984); means, variances and covariances of continuous
 variables enter with their exact influence, so they are robust to non-normality.
 """
@@ -146,12 +146,33 @@ def _mean_variance(x: FloatArray, seen: BoolArray, weight: FloatArray) -> tuple[
 def _continuous_correlations(
     R: FloatArray, z: FloatArray, seen: BoolArray, continuous: IntArray, weight: FloatArray
 ) -> FloatArray:
-    filled = np.where(seen, z, 0.0)[:, continuous]
-    mask = seen[:, continuous].astype(float)
-    products = (filled * weight[:, None]).T @ filled / ((mask * weight[:, None]).T @ mask)
-    np.fill_diagonal(products, 1.0)
-    R[np.ix_(continuous, continuous)] = products
+    filled, mask = np.where(seen, z, 0.0)[:, continuous], seen[:, continuous].astype(float)
+    weighted = mask * weight[:, None]
+    n = weighted.T @ mask
+    products = (filled * weight[:, None]).T @ filled / n
+    squares = (filled**2 * weight[:, None]).T @ mask / n
+    R[np.ix_(continuous, continuous)] = _given_margins(products, squares + squares.T)
     return R
+
+
+def _given_margins(product: FloatArray, squares: FloatArray) -> FloatArray:
+    """Correlations that maximise the normal likelihood of the pairs, means and variances known.
+
+    ``product`` is the mean product of a pair's standardised values and ``squares`` the sum of their two mean squares,
+    which is 2 when every person has both; ``rho^3 - product rho^2 + (squares - 1) rho - product`` is then zero at
+    ``product``.
+    """
+    rho: FloatArray = np.clip(2.0 * product / squares, -0.99, 0.99)
+    for _ in range(50):
+        value = rho**3 - product * rho**2 + (squares - 1.0) * rho - product
+        step = value / np.maximum(3.0 * rho**2 - 2.0 * product * rho + squares - 1.0, 1e-3)
+        rho = np.clip(rho - step, -0.9999999, 0.9999999)
+        if np.max(np.abs(step), initial=0.0) < 1e-15:
+            break
+    complete = np.abs(squares - 2.0) < 1e-14
+    rho = np.where(complete, product, rho)
+    np.fill_diagonal(rho, 1.0)
+    return rho
 
 
 def _statistics(
@@ -209,7 +230,9 @@ def _casewise(
                 columns.pair[min(j, int(item)), max(j, int(item))] = serial[:, at]
         for other in columns.variance:
             if j < other:
-                columns.pair[j, other] = _covariance_influence(z, seen, j, other, R, variances, weight)
+                columns.pair[j, other] = _covariance_influence(
+                    z, seen, j, other, R, variances, mean_influence, columns.variance, weight
+                )
     first, second = np.triu_indices(p, 1)
     pairs = [columns.pair[int(a), int(b)][:, None] for a, b in zip(first, second, strict=True)]
     return np.hstack([*columns.level, *(v[:, None] for v in columns.variance.values()), *pairs])
@@ -239,10 +262,23 @@ def _serial_influence(
 
 
 def _covariance_influence(
-    z: FloatArray, seen: BoolArray, i: int, j: int, R: FloatArray, variances: FloatArray, weight: FloatArray
-) -> FloatArray:
-    """Influence on the covariance of two continuous variables, the mean product of their deviations."""
-    both = seen[:, i] & seen[:, j]
-    product = np.where(both, z[:, i] * z[:, j] - R[i, j], 0.0) / weight[both].sum()
-    scaled: FloatArray = product * np.sqrt(variances[i] * variances[j])
-    return scaled
+    z: FloatArray, seen: BoolArray, i: int, j: int, R: FloatArray, variances: FloatArray,
+    of_mean: dict[int, FloatArray], of_variance: dict[int, FloatArray], weight: FloatArray,
+) -> FloatArray:  # fmt: skip
+    """Influence on the covariance of two continuous variables: of their correlation, which makes ``condition`` sum
+    to zero over the pairs given the margins (see ``_given_margins``), and of the margins.
+    """
+    both, rho = seen[:, i] & seen[:, j], R[i, j]
+    x, y = np.where(both, z[:, i], 0.0), np.where(both, z[:, j], 0.0)
+    total = weight[both].sum()
+    xx, yy, xy = (float(weight @ product / total) for product in (x * x, y * y, x * y))
+    condition = (1.0 + rho**2) * x * y - rho * (x * x + y * y) + rho - rho**3
+    of_rho = np.where(both, condition, 0.0) / total
+    for own, other, at, square in ((x, y, i, xx), (y, x, j, yy)):
+        level = 2.0 * rho * float(weight @ own) / total - (1.0 + rho**2) * float(weight @ other) / total
+        of_rho = of_rho + level / np.sqrt(variances[at]) * of_mean[at]
+        of_rho = of_rho + (rho * square - 0.5 * (1.0 + rho**2) * xy) / variances[at] * of_variance[at]
+    of_rho = of_rho / (3.0 * rho**2 - 2.0 * rho * xy + xx + yy - 1.0)
+    relative = of_variance[i] / variances[i] + of_variance[j] / variances[j]
+    influence: FloatArray = (of_rho + 0.5 * rho * relative) * np.sqrt(variances[i] * variances[j])
+    return influence
