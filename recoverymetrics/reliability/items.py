@@ -20,16 +20,20 @@ def item_table(m: Moments) -> pd.DataFrame:
         alpha_standardized_if_deleted lambda6_if_deleted average_r_if_deleted std_error_if_deleted``. The
         columns ending in ``_if_deleted`` are NaN for a scale of two items.
     """
-    table = pd.DataFrame({"group": m.label, "item": list(m.items)})
-    n = m.observed.sum(0)
-    table["n"], table["n_missing"] = n, m.n - n
-    table["mean"], table["sd"] = np.nanmean(m.values, axis=0), np.sqrt(np.diag(m.S))
-    table["skew"] = np.sum(m.centred**3, axis=0) / n / (np.sum(m.centred**2, axis=0) / n) ** 1.5
-    table["r_total"] = item_total(m)
-    table["r_standardized"] = m.R.sum(0) / np.sqrt(m.R.sum())
-    table["r_cor"] = overlap_corrected(m.R)
-    table["r_drop"] = item_rest(m.S)
-    return table.assign(**_without_each(m))
+    n, squares = m.observed.sum(0), m.centred * m.centred
+    second = squares.sum(0) / n
+    columns = {
+        "n": n,
+        "n_missing": m.n - n,
+        "mean": np.nanmean(m.values, axis=0),
+        "sd": np.sqrt(np.diag(m.S)),
+        "skew": np.einsum("ij,ij->j", squares, m.centred) / n / second**1.5,
+        "r_total": item_total(m),
+        "r_standardized": m.R.sum(0) / np.sqrt(m.R.sum()),
+        "r_cor": overlap_corrected(m.R),
+        "r_drop": item_rest(m.S),
+    }
+    return pd.DataFrame({"group": m.label, "item": list(m.items), **columns, **_without_each(m)})
 
 
 def item_total(m: Moments) -> FloatArray:

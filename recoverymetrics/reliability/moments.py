@@ -180,7 +180,11 @@ def moments(
 
 def pairwise_covariance(values: FloatArray) -> FloatArray:
     """Covariances over the persons who answered both items, divisor (pairs - 1); NaN below two pairs."""
-    M = (~np.isnan(values)).astype(float)
+    known = ~np.isnan(values)
+    if known.all() and values.shape[0] > 1:
+        deviations = values - values.mean(0)
+        return np.asarray(deviations.T @ deviations / (values.shape[0] - 1))
+    M = known.astype(float)
     Z = np.where(M > 0, values - np.nanmean(values, axis=0), 0.0) if values.size else values
     pairs = M.T @ M
     sums = Z.T @ M  # sum of item j over the persons who also answered item k
