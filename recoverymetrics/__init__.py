@@ -72,6 +72,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Bifactor",
         "CATRules",
         "CATSession",
+        "LogLinear",
+        "equate_models",
+        "equate_scores",
         "fit_irt",
         "fit_mokken",
         "fit_rasch",
@@ -125,6 +128,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "check_invariance",
         "detect_covariate_dif",
         "detect_dif",
+        "explain_invariance",
     ),
     "refine": (
         "Criteria",

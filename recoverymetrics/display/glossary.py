@@ -640,4 +640,8 @@ GLOSSARY: dict[str, str] = {
     "n_classes": "number of latent classes, 0 when none are fitted",
     "lz_star": "standardised log-likelihood of the person's answers, corrected for the estimated latent score",
     "u3": "U3: 0 for the most, 1 for the least plausible answers with this sum score",
+    "equated": "equivalent score on the second form",
+    "rounded": "equivalent score, rounded half up",
+    "n_second": "persons behind the second form",
+    "n_scores": "number of scores in the table",
 }

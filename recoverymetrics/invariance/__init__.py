@@ -21,6 +21,7 @@ from recoverymetrics.invariance.dif import (
     detect_dif,
 )
 from recoverymetrics.invariance.ladder import InvarianceCriteria, InvarianceResult, check_invariance
+from recoverymetrics.invariance.plain import PlainSummary, explain_invariance
 
 __all__ = [
     "AlignmentLoss",
@@ -39,6 +40,7 @@ __all__ = [
     "Mimic",
     "Ncdif",
     "OrdinalLogistic",
+    "PlainSummary",
     "RajuArea",
     "ScoreBased",
     "Sibtest",
@@ -46,4 +48,5 @@ __all__ = [
     "check_invariance",
     "detect_covariate_dif",
     "detect_dif",
+    "explain_invariance",
 ]

@@ -69,6 +69,8 @@ RESULTS = {
     "mcdonald_omega": lambda d: rm.mcdonald_omega(d, items=ITEMS),
     "estimate_reliability": lambda d: rm.estimate_reliability(d, items=ITEMS, group="region"),
     "check_invariance": lambda d: rm.check_invariance(d, MODEL, group="region"),
+    "explain_invariance": lambda d: rm.check_invariance(d, MODEL, group="region").explain(),
+    "align_groups": lambda d: rm.align_groups(d, MODEL, group="region", method="fixed"),
     "detect_dif": lambda d: rm.detect_dif(d, items=ITEMS, group="region"),
     "check_consensus": lambda d: panel().check_consensus(),
     "participation": lambda d: panel().participation(),

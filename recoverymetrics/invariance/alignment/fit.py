@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from recoverymetrics.invariance.ladder.engine import start_engine
 from recoverymetrics.irt import fit_irt
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, Seed
+
+if TYPE_CHECKING:
+    from recoverymetrics.invariance.ladder.result import InvarianceResult
 
 FLAT = 1e-6
 """Ratio of the smallest to the largest curvature of the loss below which a mean is not identified."""
@@ -152,7 +156,6 @@ def align_groups(
     if ordinal:
         record, merged = check_categories(record, merge=merge_empty)
         notes = (*notes, *merged)
-    position = _reference(record, reference)
     if graded:
         factors, sizes = _graded_parameters(record, model), _sizes(record)
     else:
@@ -165,23 +168,56 @@ def align_groups(
             theta=True,
             orthogonal=False,
         )
-        factors, sizes = factor_parameters(engine.fit(), engine), engine.sample.n.astype(float)
+        factors, sizes = factor_parameters(engine.fit(), engine), engine.sizes
+    return align_parameters(
+        factors, sizes, record.groups, method=method, reference=reference, loss=loss, alpha=alpha,
+        n_starts=n_starts, standard_errors=standard_errors, n_boot=n_boot, seed=seed, notes=notes,
+    )  # fmt: skip
+
+
+def align_ladder(result: InvarianceResult, **options: Any) -> AlignmentResult:
+    """Align the configural model of a ladder; ``options`` as in ``align_parameters``."""
+    engine, fit = result.engine, result.steps[0].fit
+    if engine.ordinal and not engine.theta:
+        engine = replace(engine, theta=True)
+        fit = engine.fit()
+    return align_parameters(factor_parameters(fit, engine), engine.sizes, engine.cells, **options)
+
+
+def align_parameters(
+    factors: tuple[FactorParameters, ...],
+    sizes: FloatArray,
+    groups: tuple[str, ...],
+    *,
+    method: str = "free",
+    reference: str | None = None,
+    loss: AlignmentLoss | None = None,
+    alpha: float = 0.001,
+    n_starts: int = 10,
+    standard_errors: str = "delta",
+    n_boot: int = 200,
+    seed: Seed = 1,
+    notes: tuple[str, ...] = (),
+) -> AlignmentResult:
+    """Align configural parameters that are there already; options as in ``align_groups``."""
+    check_choice("method", method, ("free", "fixed"))
+    check_choice("standard_errors", standard_errors, ("delta", "bootstrap"))
+    position = _reference(groups, reference)
     shape = AlignmentLoss() if loss is None else loss
     solved = tuple(
         align_factor(f, shape.resolve(sizes), position, method == "free", n_starts, seed) for f in factors
     )
     if standard_errors == "bootstrap":
         solved = tuple(bootstrap_factor(factor, n_boot, seed) for factor in solved)
-    notes = (*notes, *_flat_notes(solved, method))
     return AlignmentResult(
         factors=solved,
-        groups=record.groups,
+        groups=groups,
         sizes=sizes,
         method=method,
-        reference=record.groups[position],
+        reference=groups[position],
         alpha=alpha,
         n_starts=n_starts,
-        notes=notes,
+        notes=(*notes, *_flat_notes(solved, method)),
         standard_errors=standard_errors,
     )
 
@@ -219,12 +255,12 @@ def bootstrap_factor(factor: AlignedFactor, n_boot: int, seed: Seed) -> AlignedF
     )
 
 
-def _reference(record: ItemData, reference: str | None) -> int:
+def _reference(groups: tuple[str, ...], reference: str | None) -> int:
     if reference is None:
         return 0
-    if str(reference) not in record.groups:
-        raise OptionError(f"reference={reference!r} is not a group; they are {', '.join(record.groups)}.")
-    return record.groups.index(str(reference))
+    if str(reference) not in groups:
+        raise OptionError(f"reference={reference!r} is not a group; they are {', '.join(groups)}.")
+    return groups.index(str(reference))
 
 
 def _sizes(record: ItemData) -> FloatArray:

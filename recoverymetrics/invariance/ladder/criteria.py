@@ -112,5 +112,11 @@ def judge_configural(cfi: float, rmsea: float, srmr: float) -> tuple[bool, str]:
     """Whether the configural model fits acceptably, and the reason in words."""
     text = f"CFI {cfi:.3f}, RMSEA {rmsea:.3f}, SRMR {srmr:.3f}"
     if cfi >= CONFIGURAL_CFI and (rmsea <= CONFIGURAL_RMSEA or srmr <= CONFIGURAL_SRMR):
-        return True, f"acceptable fit: {text}"
+        poor = [
+            name
+            for name, value, limit in (("RMSEA", rmsea, CONFIGURAL_RMSEA), ("SRMR", srmr, CONFIGURAL_SRMR))
+            if value > limit
+        ]
+        doubt = f", though {poor[0]} is above {CONFIGURAL_RMSEA:.2f}" if poor else ""
+        return True, f"acceptable fit: {text}{doubt}"
     return False, f"poor fit: {text}"

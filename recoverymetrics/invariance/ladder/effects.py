@@ -13,7 +13,7 @@ from recoverymetrics.errors import OptionError
 from recoverymetrics.invariance.alignment.extract import FactorParameters, factor_parameters
 from recoverymetrics.invariance.alignment.kernel import Aligned, Loss, align
 from recoverymetrics.invariance.dif.spec import check_choice
-from recoverymetrics.typing import FloatArray
+from recoverymetrics.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from recoverymetrics.invariance.ladder.result import InvarianceResult
@@ -91,7 +91,8 @@ def dmacs_table(
     level : str
         Only ``"configural"``: the parameters that are free in every group.
     reference : str or None
-        Group to compare with; None compares each group with the size-weighted mean of the others.
+        Group to compare with; None compares each group with the median of every parameter over all groups, which a
+        few deviant groups do not move (with two groups, with the other one).
     of : {"items", "scale"}
         Differences in expected item scores, or in the expected sum of each factor's items.
 
@@ -123,7 +124,8 @@ def dmacs_table(
         for g, label in enumerate(groups):
             if label == reference:
                 continue
-            d, mass = score_differences(parameters, solution, g, _weights(result, g, groups, reference))
+            common = common_parameters(parameters, solution, _compared(g, groups, reference))
+            d, mass = score_differences(parameters, solution, g, common)
             if of == "scale":
                 d = d.sum(axis=1, keepdims=True)
             rows += [
@@ -148,18 +150,31 @@ def _sizes_of(d: FloatArray, mass: FloatArray, sd: float) -> dict[str, float]:
     }
 
 
-def _weights(result: InvarianceResult, g: int, groups: list[str], reference: str | None) -> FloatArray:
+def _compared(g: int, groups: list[str], reference: str | None) -> IntArray:
+    """Groups that make up what a group is compared with."""
     if reference is not None:
-        return (np.array(groups) == reference).astype(float)
-    sizes = result.engine.sizes.copy()
-    sizes[g] = 0.0
-    return np.asarray(sizes / sizes.sum(), dtype=float)
+        return np.array([groups.index(reference)])
+    return np.array([1 - g]) if len(groups) == 2 else np.arange(len(groups))
+
+
+def common_parameters(
+    parameters: FactorParameters, solution: Aligned, groups: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Median loadings, intercepts and residual standard deviations over some groups."""
+    return (
+        np.median(solution.loadings[groups], axis=0),
+        np.median(solution.intercepts[groups], axis=0),
+        np.median(parameters.residual_sds[groups], axis=0),
+    )
 
 
 def score_differences(
-    parameters: FactorParameters, solution: Aligned, g: int, weights: FloatArray
+    parameters: FactorParameters,
+    solution: Aligned,
+    g: int,
+    common: tuple[FloatArray, FloatArray, FloatArray],
 ) -> tuple[FloatArray, FloatArray]:
-    """Differences (Q, p) in expected item scores between a group and a mean of groups, along the group's factor.
+    """Differences (Q, p) in expected item scores between a group's parameters and common ones, along its factor.
 
     Returns them with the mass (Q,) of the group's factor distribution.
     """
@@ -170,14 +185,8 @@ def score_differences(
     own = expected_item_scores(
         parameters, solution.loadings[g], solution.intercepts[g], theta, parameters.residual_sds[g]
     )
-    others = expected_item_scores(
-        parameters,
-        weights @ solution.loadings,
-        weights @ solution.intercepts,
-        theta,
-        np.sqrt(weights @ parameters.residual_sds**2),
-    )
-    return own - others, mass
+    loadings, intercepts, spread = common
+    return own - expected_item_scores(parameters, loadings, intercepts, theta, spread), mass
 
 
 def _spread(result: InvarianceResult, items: tuple[str, ...], of: str) -> FloatArray:
@@ -200,7 +209,7 @@ def impact_table(result: InvarianceResult) -> pd.DataFrame:
     pandas.DataFrame
         One row per factor and group, distances from the size-weighted mean in within-group standard deviations.
         ``mean_observed``: mean of the factor's items; ``bias_observed``: the part of it that is due to parameters that differ
-        from their size-weighted mean; ``mean_corrected``: the rest; ``mean_invariant``: factor mean with loadings and
+        from their median; ``mean_corrected``: the rest; ``mean_invariant``: factor mean with loadings and
         intercepts equal; ``mean_aligned``: factor mean after alignment; ``change``: the last two's difference. Each
         mean has a ``rank``.
     """
@@ -228,11 +237,12 @@ def impact_table(result: InvarianceResult) -> pd.DataFrame:
 
 
 def _bias(parameters: FactorParameters, solution: Aligned, sizes: FloatArray) -> FloatArray:
-    """Expected mean item score of each group beyond that under the mean parameters, centred."""
+    """Expected mean item score of each group beyond that under the median parameters, centred."""
     share = sizes / sizes.sum()
+    common = common_parameters(parameters, solution, np.arange(sizes.size))
     found = []
     for g in range(sizes.size):
-        d, mass = score_differences(parameters, solution, g, share)
+        d, mass = score_differences(parameters, solution, g, common)
         found.append(float(mass @ d.mean(axis=1)))
     bias = np.array(found)
     return np.asarray(bias - share @ bias, dtype=float)

@@ -212,6 +212,18 @@ class InvarianceResult(AbstractResult):
 
         return impact_table(self)
 
+    def align(self, **options: Any) -> Any:
+        """Align the configural model of this ladder, groups or occasions; options as in ``align_groups``."""
+        from recoverymetrics.invariance.alignment.fit import align_ladder
+
+        return align_ladder(self, **options)
+
+    def explain(self, **options: Any) -> Any:
+        """One page in plain words, for everybody; see ``explain_invariance``."""
+        from recoverymetrics.invariance.plain import explain_invariance
+
+        return explain_invariance(self, **options)
+
     def permutation_test(self, level: str, **options: Any) -> pd.DataFrame:
         """Compare a step's changes in fit with random groups; see ``ladder.resampling.permutation_test``."""
         from recoverymetrics.invariance.ladder.resampling import permutation_test
