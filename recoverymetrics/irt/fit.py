@@ -12,6 +12,7 @@ from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.instrument.frame import read_items
 from recoverymetrics.irt.calibration import Calibration, Estimated
 from recoverymetrics.irt.checks import check_usage, check_variation, complaints, truncated
+from recoverymetrics.irt.davidian import maximise_with_curves
 from recoverymetrics.irt.histogram import maximise_with_histogram
 from recoverymetrics.irt.layout_build import build_layout
 from recoverymetrics.irt.likelihood import Problem
@@ -29,6 +30,7 @@ from recoverymetrics.irt.search import (
 )
 from recoverymetrics.irt.second_order import at_bound, proportional_slopes
 from recoverymetrics.irt.spec import (
+    ORDERS,
     AdaptiveQuadrature,
     IRTSpec,
     Rule,
@@ -109,9 +111,11 @@ def fit_irt(
     se : {"oakes", "crossprod", "sandwich"} or None, default "oakes"
         Standard errors from the observed information (Oakes identity), the cross-product of casewise scores,
         or both. With adaptive quadrature always the cross-product.
-    density : {"normal", "empirical"}, default "normal"
-        Latent density: normal, or a histogram on the nodes estimated with the items (one factor, one group).
-        Standard errors treat the histogram as known.
+    density : {"normal", "empirical", "davidian", "davidian-<order>"}, default "normal"
+        Latent density of each group (one factor): normal; a histogram on the nodes estimated with the items, which
+        standard errors treat as known; or a Davidian curve (Woods & Lin 2009) of order 1 to 10, whose shape is part of
+        the information matrix. ``"davidian"`` takes the order with the lowest BIC, zero (normal)
+        included.
     priors : mapping, optional
         ``{"logit_g": Normal(-1.5, 0.5), "i3.a1": LogNormal(0, 0.5)}``.
     weights : array-like, optional
@@ -163,12 +167,40 @@ def fit_irt(
         quadrature=rule,
         estimator=name,
         se="crossprod" if kind and isinstance(rule, AdaptiveQuadrature) else kind,
-        density=check_density(density, resolved, record.groups),
+        density=check_density(density, resolved),
         priors=dict(priors or {}),
         group=group if isinstance(group, str) else None,
     )
     coded = code_responses(record, weights=None if weights is None else np.asarray(weights, dtype=float))
     notes = check_variation(coded)
+    if spec.density == "davidian":
+        return best_order(spec, coded, start, tolerance, max_iterations, notes)
+    return calibrate(
+        spec, coded, start=start, tolerance=tolerance, max_iterations=max_iterations, notes=notes
+    )
+
+
+def best_order(
+    spec: IRTSpec,
+    coded: CodedResponses,
+    start: IRTResult | FloatArray | None,
+    tolerance: float,
+    max_iterations: int,
+    notes: tuple[str, ...],
+) -> IRTResult:
+    """The normal density and Davidian curves of rising order until the BIC has risen twice; the lowest BIC."""
+    best, worse, smallest = "normal", 0, np.inf
+    for name in ("normal", *(f"davidian-{order}" for order in ORDERS)):
+        trial = replace(spec, density=name, se=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimationWarning)
+            fit = calibrate(trial, coded, start=start, tolerance=tolerance, max_iterations=max_iterations)
+        bic = float(fit.glance()["bic"][0])
+        best, worse, smallest = (trial.density, 0, bic) if bic < smallest else (best, worse + 1, smallest)
+        start = fit
+        if worse == 2:
+            break
+    spec = replace(spec, density=best)
     return calibrate(
         spec, coded, start=start, tolerance=tolerance, max_iterations=max_iterations, notes=notes
     )
@@ -185,9 +217,8 @@ def calibrate(
     notes: tuple[str, ...] = (),
 ) -> IRTResult:
     """Estimate a resolved specification on coded responses; ``problem`` of an earlier fit saves the coding."""
-    layout = build_layout(
-        coded.items, coded.n_categories, coded.groups, spec.choices, spec.structure, spec.rules
-    )
+    parts = (coded.items, coded.n_categories, coded.groups, spec.choices, spec.structure, spec.rules)
+    layout = build_layout(*parts)
     notes = (*notes, *check_usage(layout, coded, spec))
     nodes, specific = make_nodes(spec.quadrature, spec.structure)
     patterns = collapse(coded) if problem is None else problem.patterns
@@ -210,6 +241,13 @@ def calibrate(
             found = search(task, first, spec, tolerance, max_iterations)
             if spec.density == "empirical":
                 found, task = maximise_with_histogram(task, found, tolerance)
+            elif spec.order:
+                curved = build_layout(*parts, n_angles=spec.order)
+                found = maximise_with_curves(
+                    replace(task, layout=curved), found, task, tolerance, max_iterations
+                )
+                task = replace(task, layout=curved)
+            layout = task.layout
             found, covariance, ok = with_covariance(task, found, spec.se)
     if task.products is not None:
         notes = (*notes, *at_bound(Estimated(Calibration(spec, coded, task), found.x)))

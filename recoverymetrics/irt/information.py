@@ -21,12 +21,12 @@ from recoverymetrics.irt.likelihood import (
     batch_table,
     group_counts,
     group_table,
+    latent_scores,
     log_weights,
     pooled_counts,
     stack_tables,
 )
 from recoverymetrics.numerics.em import Counts, OneHot, node_posterior
-from recoverymetrics.numerics.quadrature import normal_weight_scores
 from recoverymetrics.typing import FloatArray, IntArray
 
 STEP = 1e-4
@@ -84,7 +84,7 @@ def complete_hessian(problem: Problem, extended: FloatArray, counts: Sequence[Co
             for sign in (1.0, -1.0):
                 shifted = extended.copy()
                 shifted[slots[i]] += sign * STEP
-                sides.append(normal_weight_scores(problem.nodes, *layout.moments(shifted, g)) @ count.node)
+                sides.append(latent_scores(problem, shifted, g) @ count.node)
             hessian[slots[i], slots] += (sides[0] - sides[1]) / (2 * STEP)
     return hessian[:p, :p]
 
@@ -118,7 +118,7 @@ def score_design(
                 items[:, position[slot], start : start + batch.K] += table.scores[r, i].T
         start += batch.K
     latent = np.zeros((slots.size, problem.nodes.size))
-    rows = normal_weight_scores(problem.nodes, *layout.moments(extended, g))
+    rows = latent_scores(problem, extended, g)
     for t, slot in enumerate(layout.latent[g]):
         if position[slot] >= 0:
             latent[position[slot]] += rows[t]

@@ -106,7 +106,7 @@ def _free_parameters(est: Estimated, g: int, j: int) -> int:
     m = batch.factors.shape[1]
     free = int((batch.slots[r] < est.layout.n_free).sum())
     fixed_slope = bool((batch.slots[r, :m] >= est.layout.n_free).all())
-    return free + int(fixed_slope and est.layout.latent[g, -1] < est.layout.n_free)
+    return free + int(fixed_slope and est.layout.latent[g, est.layout.n_moments - 1] < est.layout.n_free)
 
 
 def expected_proportions(p: FloatArray, rest: FloatArray, weights: FloatArray) -> FloatArray:

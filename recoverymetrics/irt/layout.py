@@ -7,7 +7,7 @@ the same slot are one parameter, a cell with a constant is none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ class Layout:
     group_columns : tuple of ndarray
         For each group, the rows of the stacked category tables in the order of the one-hot columns.
     latent : ndarray of int, shape (G, T)
-        Slots of latent means and of the lower triangle of the covariance matrix.
+        Slots of latent means, of the lower triangle of the covariance matrix, and of the angles of a Davidian curve.
     n_free : int
         Number of free parameters.
     constants : ndarray
@@ -101,6 +101,16 @@ class Layout:
         """Number of primary factors."""
         return self.structure.n_primary
 
+    @property
+    def n_moments(self) -> int:
+        """Means and different covariances of the primary factors."""
+        return self.n_primary + self.n_primary * (self.n_primary + 1) // 2
+
+    def angles(self, extended: FloatArray, g: int) -> FloatArray:
+        """Shape of the Davidian curve of a group; empty for normal densities."""
+        value: FloatArray = extended[self.latent[g, self.n_moments :]]
+        return value
+
     def extend(self, x: FloatArray) -> FloatArray:
         """Free parameters followed by the constants."""
         return np.concatenate([x, self.constants])
@@ -110,8 +120,26 @@ class Layout:
         D = self.n_primary
         values = extended[self.latent[g]]
         cov = np.zeros((D, D))
-        cov[np.tril_indices(D)] = values[D:]
+        cov[np.tril_indices(D)] = values[D : self.n_moments]
         return values[:D], cov + np.tril(cov, -1).T
+
+    def with_known_moments(self, x: FloatArray) -> tuple[Layout, FloatArray]:
+        """Hold the latent moments at their values in ``x``; the layout and the parameters left."""
+        latent = np.unique(self.latent[self.latent < self.n_free])
+        kept = np.setdiff1d(np.arange(self.n_free), latent)
+        moved = np.empty(self.n_free + self.constants.size, dtype=np.int64)
+        moved[kept] = np.arange(kept.size)
+        moved[self.n_free :] = kept.size + np.arange(self.constants.size)
+        moved[latent] = kept.size + self.constants.size + np.arange(latent.size)
+        layout = replace(
+            self,
+            batches=tuple(replace(b, slots=moved[b.slots]) for b in self.batches),
+            latent=moved[self.latent],
+            n_free=kept.size,
+            constants=np.concatenate([self.constants, x[latent]]),
+            labels=tuple(self.labels[k] for k in kept),
+        )
+        return layout, x[kept]
 
     def cells(self) -> Iterator[tuple[int, int, str, int]]:
         """Group, item, name and slot of every item parameter."""
@@ -139,7 +167,7 @@ class Layout:
         """Names of the latent parameters in the order of ``latent``."""
         factors = self.structure.factors[: self.n_primary]
         if len(factors) == 1:
-            return ["mean", "variance"]
+            return ["mean", "variance", *(f"angle{i + 1}" for i in range(self.latent.shape[1] - 2))]
         names = [f"mean[{f}]" for f in factors]
         for i, f in enumerate(factors):
             names += [f"cov[{f},{g}]" if i != k else f"variance[{f}]" for k, g in enumerate(factors[: i + 1])]

@@ -49,6 +49,7 @@ def build_layout(
     choices: Sequence[Choice],
     structure: Structure,
     rules: Restrictions,
+    n_angles: int = 0,
 ) -> Layout:
     """Lay out the parameters of a model.
 
@@ -64,6 +65,8 @@ def build_layout(
         Loading pattern.
     rules : Restrictions
         Equalities, freed and fixed parameters.
+    n_angles : int, default 0
+        Order of the Davidian curve of each group.
 
     Raises
     ------
@@ -94,6 +97,8 @@ def build_layout(
                 place[:, j] = place[g, j]
                 break
     latent = _latent_slots(slots, groups, choices, structure, items, rules)
+    for g, label in enumerate(groups):
+        latent[g] += [slots.free(("angle", i, g), (label, "", f"angle{i + 1}")) for i in range(n_angles)]
     if not slots.labels:
         raise ModelError("nothing is left to estimate: every parameter is fixed.")
     return _assemble(items, groups, structure, choices, rows, place, latent, slots, n_categories)

@@ -12,6 +12,7 @@ from recoverymetrics.irt.layout import Batch, Layout
 from recoverymetrics.irt.priors import PriorTerm
 from recoverymetrics.irt.responses import Patterns
 from recoverymetrics.irt.second_order import Products
+from recoverymetrics.numerics.davidian import davidian_log_weights, davidian_weight_scores
 from recoverymetrics.numerics.em import Counts, expected_counts
 from recoverymetrics.numerics.em_accelerated import Point
 from recoverymetrics.numerics.em_reduced import reduced_counts
@@ -146,7 +147,19 @@ def log_weights(problem: Problem, extended: FloatArray, g: int) -> FloatArray:
     if problem.histogram is not None:
         return problem.histogram[g]
     mean, cov = problem.layout.moments(extended, g)
+    angles = problem.layout.angles(extended, g)
+    if angles.size:
+        return davidian_log_weights(problem.nodes, mean[0], cov[0, 0], angles)
     return normal_log_weights(problem.nodes, mean, cov)
+
+
+def latent_scores(problem: Problem, extended: FloatArray, g: int) -> FloatArray:
+    """Derivatives of the log weights with respect to the latent parameters of a group, shape (T, Qp)."""
+    mean, cov = problem.layout.moments(extended, g)
+    angles = problem.layout.angles(extended, g)
+    if angles.size:
+        return davidian_weight_scores(problem.nodes, float(mean[0]), float(cov[0, 0]), angles)
+    return normal_weight_scores(problem.nodes, mean, cov)
 
 
 def group_counts(problem: Problem, L: FloatArray, log_prior: FloatArray, g: int) -> Counts:
@@ -218,7 +231,7 @@ def complete_derivatives(
         np.add.at(gradient, batch.slots, score)
         np.add.at(information, (batch.slots[:, :, None], batch.slots[:, None, :]), fisher)
     for g, count in enumerate(counts):
-        scores = normal_weight_scores(problem.nodes, *layout.moments(extended, g))
+        scores = latent_scores(problem, extended, g)
         weights = np.exp(log_weights(problem, extended, g)) * count.node.sum()
         slots = layout.latent[g]
         np.add.at(gradient, slots, scores @ count.node)

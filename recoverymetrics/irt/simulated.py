@@ -10,6 +10,7 @@ import pandas as pd
 
 from recoverymetrics.irt.calibration import Estimated
 from recoverymetrics.irt.curves import latent_points
+from recoverymetrics.irt.likelihood import log_weights
 from recoverymetrics.irt.persons import probabilities_by_item
 from recoverymetrics.irt.residuals import residual_correlations
 from recoverymetrics.irt.scoring import latent_moments
@@ -30,13 +31,24 @@ def simulate_from(
     parts = []
     for g, label in enumerate(est.layout.groups):
         size = int((est.coded.group == g).sum()) if n is None else n
-        mean, cov = latent_moments(est.layout, est.extended, g)
-        values = mean + rng.standard_normal((size, mean.size)) @ np.linalg.cholesky(cov).T
+        values = _latent_values(est, g, size, rng)
         frame = pd.DataFrame(_draw(est, g, values, rng), columns=list(est.layout.items))
         if len(est.layout.groups) > 1:
             frame.insert(0, est.calibration.spec.group or "group", label)
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
+
+
+def _latent_values(est: Estimated, g: int, n: int, rng: np.random.Generator) -> FloatArray:
+    """Draws from the latent density of a group, shape (n, D)."""
+    if est.problem.histogram is not None or est.layout.angles(est.extended, g).size:
+        theta = est.problem.nodes.theta[:, 0]
+        weights = np.exp(log_weights(est.problem, est.extended, g))
+        place = rng.choice(theta.size, n, p=weights / weights.sum())
+        return (theta[place] + (theta[1] - theta[0]) * (rng.random(n) - 0.5))[:, None]
+    mean, cov = latent_moments(est.layout, est.extended, g)
+    values: FloatArray = mean + rng.standard_normal((n, mean.size)) @ np.linalg.cholesky(cov).T
+    return values
 
 
 def _draw(est: Estimated, g: int, theta: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -14,7 +14,9 @@ from recoverymetrics.numerics.quadrature import Nodes, quasi_random_nodes, recta
 
 SE_TYPES = ("oakes", "crossprod", "sandwich")
 ESTIMATORS = ("em", "qmcem")
-DENSITIES = ("normal", "empirical")
+DENSITIES = ("normal", "empirical", "davidian")
+ORDERS = tuple(str(k) for k in range(1, 11))
+"""Orders of Davidian curves."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class IRTSpec:
     se : str or None
         Kind of standard errors.
     density : str
-        ``"normal"`` or ``"empirical"``.
+        ``"normal"``, ``"empirical"`` or ``"davidian-<order>"``.
     priors : mapping
         Priors by parameter (``"logit_g"``) or item and parameter (``"i1.logit_g"``).
     group : str or None
@@ -100,6 +102,11 @@ class IRTSpec:
     density: str = "normal"
     priors: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
+
+    @property
+    def order(self) -> int:
+        """Order of the Davidian curves; 0 for other densities."""
+        return int(self.density.partition("-")[2] or 0)
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -212,11 +219,14 @@ def make_restrictions(
     )
 
 
-def check_density(density: str, structure: Structure, groups: Sequence[str]) -> str:
-    """Validate the latent density."""
+def check_density(density: str, structure: Structure) -> str:
+    """Validate the latent density; ``"davidian"`` stays without an order, to be chosen."""
     name = str(density).lower()
-    if name not in DENSITIES:
-        raise OptionError(f"unknown density {density!r}; choose one of {', '.join(DENSITIES)}.")
-    if name == "empirical" and (len(structure.factors) > 1 or len(groups) > 1):
-        raise OptionError("the empirical histogram is for one factor and one group.")
+    kind, _, order = name.partition("-")
+    if kind not in DENSITIES or (order and (kind != "davidian" or order not in ORDERS)):
+        raise OptionError(
+            f"unknown density {density!r}; choose one of {', '.join(DENSITIES)}, or davidian-1 to davidian-{ORDERS[-1]}."
+        )
+    if kind != "normal" and len(structure.factors) > 1:
+        raise OptionError("empirical histograms and Davidian curves are for one factor.")
     return name

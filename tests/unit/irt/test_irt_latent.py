@@ -202,7 +202,7 @@ def test_empirical_histogram_of_normal_data_changes_little():
     data, _ = regression_data(1500)
     normal, histogram = rm.fit_irt(data, se=None), rm.fit_irt(data, density="empirical", se=None)
     assert 0 <= histogram.loglik - normal.loglik < 25
-    with pytest.raises(rm.OptionError, match="one factor and one group"):
+    with pytest.raises(rm.OptionError, match="are for one factor"):
         rm.fit_irt(data, density="empirical", n_factors=2)
     with pytest.raises(rm.OptionError, match="unknown density"):
         rm.fit_irt(data, density="uniform")
