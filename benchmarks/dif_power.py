@@ -59,7 +59,8 @@ SCENARIOS = (
 
 METHODS: dict[str, tuple[Any, FlagRule, int]] = {
     "ordinal logistic (default)": (OrdinalLogistic(), FlagRule(), 20),
-    "ordinal logistic, on theta": (OrdinalLogistic(matching="theta"), FlagRule(), 4),
+    "ordinal logistic, plain sum": (OrdinalLogistic(matching="total"), FlagRule(), 20),
+    "ordinal logistic, on theta": (OrdinalLogistic(matching="theta"), FlagRule(), 3),
     "ordinal logistic, product term": (OrdinalLogistic(test="both"), FlagRule(), 20),
     "ordinal logistic, rest score": (OrdinalLogistic(matching="rest"), FlagRule(), 20),
     "ordinal logistic, p value alone": (OrdinalLogistic(), FlagRule(minimum=0.0), 20),

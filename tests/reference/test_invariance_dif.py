@@ -35,7 +35,9 @@ def _olr():
         items = [f"{scale}{i}" for i in range(1, 6)]
         case = f"olr_bfi_{scale}_gender"
         theirs = _case(case)
-        ours = detect_dif(data, items=items, group="gender", purify=False).tidy().set_index("item")
+        total = OrdinalLogistic(matching="total")
+        result = detect_dif(data, items=items, group="gender", method=total, purify=False)
+        ours = result.tidy().set_index("item")
         pairs = {
             "uniform_statistic": ("chi2", "chi2_12"),
             "both_statistic": ("chi2", "chi2_13"),
@@ -56,11 +58,15 @@ def _verbal_logistic():
     data = load_data("verbal")
     items = list(data.columns[:24])
     cases = {
-        "verbal_logistic_both": (OrdinalLogistic(test="both"), False, EXACT),
-        "verbal_logistic_udif": (OrdinalLogistic(test="uniform"), False, EXACT),
-        "verbal_logistic_nudif": (OrdinalLogistic(test="nonuniform"), False, EXACT),
-        "verbal_logistic_both_purify": (OrdinalLogistic(test="both"), True, EXACT),
-        "verbal_logistic_wald": (OrdinalLogistic(test="both", statistic="wald"), False, GLM_WALD),
+        "verbal_logistic_both": (OrdinalLogistic(matching="total", test="both"), False, EXACT),
+        "verbal_logistic_udif": (OrdinalLogistic(matching="total", test="uniform"), False, EXACT),
+        "verbal_logistic_nudif": (OrdinalLogistic(matching="total", test="nonuniform"), False, EXACT),
+        "verbal_logistic_both_purify": (OrdinalLogistic(matching="total", test="both"), True, EXACT),
+        "verbal_logistic_wald": (
+            OrdinalLogistic(matching="total", test="both", statistic="wald"),
+            False,
+            GLM_WALD,
+        ),
     }
     for case, (method, purify, tolerance) in cases.items():
         theirs = _case(case)
@@ -78,7 +84,7 @@ def _verbal_logistic():
         data,
         items=items,
         group=_four_groups(data),
-        method=OrdinalLogistic(test="both"),
+        method=OrdinalLogistic(matching="total", test="both"),
         purify=False,
         reference="0low",
     )

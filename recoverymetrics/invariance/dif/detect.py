@@ -13,11 +13,11 @@ from recoverymetrics.invariance.dif.categories import merge_sparse_categories
 from recoverymetrics.invariance.dif.classical import sweep_mantel_haenszel, sweep_sibtest
 from recoverymetrics.invariance.dif.covariate import CovariateDIFResult, CovariateMethod, detect_along
 from recoverymetrics.invariance.dif.data import DIFData, read_dif_data
-from recoverymetrics.invariance.dif.irt import sweep_irt, theta_scores
+from recoverymetrics.invariance.dif.irt import discriminations, sweep_irt, theta_scores
 from recoverymetrics.invariance.dif.lasso import sweep_lasso
 from recoverymetrics.invariance.dif.linked import calibrate_groups, sweep_linked
 from recoverymetrics.invariance.dif.logistic import sweep_ordinal_logistic
-from recoverymetrics.invariance.dif.matching import sum_scores
+from recoverymetrics.invariance.dif.matching import sum_scores, weighted_percentages
 from recoverymetrics.invariance.dif.mimic import sweep_mimic
 from recoverymetrics.invariance.dif.purify import Judgement, Purified, judge, purify_or_once
 from recoverymetrics.invariance.dif.result import DIFResult
@@ -177,7 +177,8 @@ def detect_dif(
         raise OptionError(f"effect={rule.effect!r} belongs to ordinal logistic regression; use 'difference'.")
     minimum = DEFAULT_MINIMUM[rule.effect] if rule.minimum is None else rule.minimum
 
-    sweep = sweeper(record, spec, rule, to_reference=reference is not None)
+    match = matcher(record, spec)
+    sweep = sweeper(record, spec, rule, match, to_reference=reference is not None)
 
     def run(anchors: BoolArray) -> Judgement:
         return judge(sweep(anchors), rule, minimum, correction)
@@ -193,7 +194,7 @@ def detect_dif(
         reference=None if reference is None else str(reference),
         purified=purified,
         data=record,
-        matching=_matching(record, purified.anchors, spec),
+        matching=match(purified.anchors),
         notes=(*record.notes, *_ending_notes(purified, record)),
     )
 
@@ -224,7 +225,12 @@ def _method_name(spec: Any) -> str:
 
 
 def sweeper(
-    data: DIFData, spec: Method, rule: FlagRule, *, to_reference: bool
+    data: DIFData,
+    spec: Method,
+    rule: FlagRule,
+    match: Callable[[BoolArray], FloatArray],
+    *,
+    to_reference: bool,
 ) -> Callable[[BoolArray], Sweep]:
     """One pass of a method over all items, as a function of the anchors; what needs no anchors is done here."""
     if isinstance(spec, Lord | RajuArea | Ncdif) or (isinstance(spec, IRTWald) and spec.scheme == "two_step"):
@@ -232,7 +238,7 @@ def sweeper(
         return lambda anchors: sweep_linked(data, calibrations, anchors, spec, to_reference=to_reference)
     if isinstance(spec, OrdinalLogistic):
         return lambda anchors: sweep_ordinal_logistic(
-            data, _matching(data, anchors, spec), spec, rule, to_reference=to_reference
+            data, match(anchors), spec, rule, to_reference=to_reference
         )
     run: Any = {
         MantelHaenszel: sweep_mantel_haenszel,
@@ -245,18 +251,23 @@ def sweeper(
     return partial(run, data, spec=spec, to_reference=to_reference)
 
 
-def _matching(data: DIFData, anchors: BoolArray, spec: Method) -> FloatArray:
+def matcher(data: DIFData, spec: Method) -> Callable[[BoolArray], FloatArray]:
+    """Matching values of all persons, (n, p) or (n, 1), as a function of the anchors."""
     if isinstance(spec, MantelHaenszel):
-        return sum_scores(data, anchors, include=spec.include_item)
+        return partial(sum_scores, data, include=spec.include_item)
     if isinstance(spec, Sibtest):
-        return sum_scores(data, anchors, include=False)
-    if isinstance(spec, Modelled | Mimic):
-        return sum_scores(data, anchors, include=True)
+        return partial(sum_scores, data, include=False)
+    if not isinstance(spec, OrdinalLogistic):
+        return partial(sum_scores, data, include=True)
     if isinstance(spec.matching, np.ndarray):
-        return _own_matching(spec.matching, data)
+        values = _own_matching(spec.matching, data)
+        return lambda anchors: values
     if spec.matching == "theta":
-        return theta_scores(data, anchors)
-    return sum_scores(data, anchors, include=spec.matching == "total")
+        return partial(theta_scores, data)
+    if spec.matching == "weighted":
+        weights = discriminations(data)
+        return lambda anchors: weighted_percentages(data, anchors, weights)
+    return partial(sum_scores, data, include=spec.matching == "total")
 
 
 def _own_matching(values: FloatArray, data: DIFData) -> FloatArray:

@@ -275,6 +275,25 @@ def theta_scores(data: DIFData, anchors: BoolArray, *, quadrature: int = 61) -> 
     return matching
 
 
+def discriminations(data: DIFData, *, quadrature: int = 31) -> FloatArray:
+    """Slope of every item in one graded calibration of all persons together, (p,), at least a tenth of the median.
+
+    In the two-parameter model the sum of the scores weighted by the slopes is sufficient: given it, the answer to
+    an item no longer depends on the person's standing, in any group.
+    """
+    weights = np.ones(len(data.items))
+    for scale in range(len(data.scale_names)):
+        members = np.flatnonzero(data.scale_of == scale).tolist()
+        record = ItemData(data.scores[:, members], tuple(data.items[j] for j in members))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimationWarning)
+            fit = fit_irt(record, "graded", quadrature=quadrature, se=None, tolerance=1e-3)
+        slopes = np.array([read_item(fit, data.items[j]).values[0, 0] for j in members])
+        typical = float(np.median(np.abs(slopes)))
+        weights[members] = np.clip(slopes / typical, 0.1, 10.0)
+    return weights
+
+
 def _split_by_group(data: DIFData, members: IntArray, anchors: BoolArray) -> ItemData:
     columns, names = [], []
     for j in members:

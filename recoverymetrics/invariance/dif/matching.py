@@ -8,7 +8,9 @@ from recoverymetrics.invariance.dif.data import DIFData
 from recoverymetrics.typing import BoolArray, FloatArray
 
 
-def sum_scores(data: DIFData, anchors: BoolArray, *, include: bool) -> FloatArray:
+def sum_scores(
+    data: DIFData, anchors: BoolArray, *, include: bool, weights: FloatArray | None = None
+) -> FloatArray:
     """Sum of the anchor items of each item's scale, prorated over missing answers.
 
     Parameters
@@ -19,6 +21,8 @@ def sum_scores(data: DIFData, anchors: BoolArray, *, include: bool) -> FloatArra
         Items free of DIF so far.
     include : bool
         Whether the studied item counts (total score) or not (rest score).
+    weights : ndarray, shape (p,), optional
+        Weight of each item in the sum; one by default.
 
     Returns
     -------
@@ -27,14 +31,29 @@ def sum_scores(data: DIFData, anchors: BoolArray, *, include: bool) -> FloatArra
         answered a part is given ``points / possible points of the answered x possible points of all``.
     """
     answered = data.answered
-    points = np.where(answered, data.scores, 0.0)
+    scale = np.ones(len(data.items)) if weights is None else weights
+    points = np.where(answered, data.scores, 0.0) * scale
+    highest = data.maximum * scale
     p = len(data.items)
     weight = (data.scale_of[:, None] == data.scale_of[None, :]) & anchors[:, None]
     weight[np.arange(p), np.arange(p)] = include
     used = weight.astype(float)
     total = points @ used
-    possible = (answered * data.maximum) @ used
-    full = data.maximum @ used
+    possible = (answered * highest) @ used
+    full = highest @ used
     with np.errstate(invalid="ignore", divide="ignore"):
         prorated = np.where(possible == full, total, total / possible * full)
     return np.where(possible > 0, np.round(prorated, 9), np.nan)
+
+
+def weighted_percentages(data: DIFData, anchors: BoolArray, weights: FloatArray) -> FloatArray:
+    """Weighted sum of the anchors and the studied item in percent of what is possible, in steps of a half, (n, p).
+
+    The steps let persons share table cells; they are far below the standard error of any score.
+    """
+    total = sum_scores(data, anchors, include=True, weights=weights)
+    p = len(data.items)
+    used = (data.scale_of[:, None] == data.scale_of[None, :]) & anchors[:, None]
+    used[np.arange(p), np.arange(p)] = True
+    possible = (data.maximum * weights) @ used
+    return np.asarray(np.round(200.0 * total / possible) / 2.0, dtype=float)

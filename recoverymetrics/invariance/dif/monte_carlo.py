@@ -142,12 +142,13 @@ def draw_responses(data: DIFData, model: NullModel, generator: np.random.Generat
 
 def null_sweep(task: NullTask) -> FloatArray:
     """Effects and statistics, (2, p), of one data set without DIF; NaN where the method cannot run."""
-    from recoverymetrics.invariance.dif.detect import sweeper
+    from recoverymetrics.invariance.dif.detect import matcher, sweeper
 
     simulated = draw_responses(task.data, task.model, task.generator)
     everything = np.ones(len(simulated.items), dtype=bool)
     try:
-        sweep = sweeper(simulated, task.spec, task.rule, to_reference=task.to_reference)(everything)
+        match = matcher(simulated, task.spec)
+        sweep = sweeper(simulated, task.spec, task.rule, match, to_reference=task.to_reference)(everything)
     except RecoveryMetricsError:
         return np.full((2, len(simulated.items)), np.nan)
     return np.stack([np.abs(sweep.effect), sweep.statistic])

@@ -10,7 +10,7 @@ import numpy as np
 from recoverymetrics.errors import OptionError
 from recoverymetrics.typing import FloatArray
 
-MatchingName = Literal["theta", "total", "rest"]
+MatchingName = Literal["weighted", "theta", "total", "rest"]
 Correction = Literal["bh", "by", "holm", "bonferroni", "none"]
 Linking = Literal["stocking_lord", "mean_sigma", "concurrent"]
 EffectName = Literal["difference", "mcfadden", "nagelkerke", "cox_snell", "beta_change"]
@@ -59,9 +59,11 @@ class OrdinalLogistic:
 
     Attributes
     ----------
-    matching : "theta", "total", "rest" or ndarray of shape (n,), default "total"
-        What makes persons comparable: the sum of the anchor items with the studied item, the same without
-        it, or the person parameter of a graded response model; or your own values, one per person.
+    matching : "weighted", "total", "rest", "theta" or ndarray of shape (n,), default "weighted"
+        What makes persons comparable: the sum of the anchor items with the studied item, each weighted by its
+        discrimination; the plain sum (items of low discrimination are then found too often where groups differ in
+        mean); the plain sum without the studied item; the person parameter of a graded response model (lordif);
+        or your own values, one per person.
     degree : int, default 1
         Polynomial degree of the matching variable.
     test : "any", "graded", "both", "uniform", "nonuniform" or "spread", default "any"
@@ -79,7 +81,7 @@ class OrdinalLogistic:
         nothing; merged items are listed in the notes.
     """
 
-    matching: MatchingName | FloatArray = "total"
+    matching: MatchingName | FloatArray = "weighted"
     degree: int = 1
     test: Literal["any", "graded", "both", "uniform", "nonuniform", "spread"] = "any"
     statistic: Literal["lr", "wald"] = "lr"

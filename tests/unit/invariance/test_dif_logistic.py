@@ -139,7 +139,7 @@ def test_own_matching_values(planted):
     items = planted.columns[:10]
     total = planted[items].sum(axis=1).to_numpy(float)
     own = detect_dif(planted, group="region", method=OrdinalLogistic(matching=total), purify=False)
-    ours = detect_dif(planted, group="region", purify=False)
+    ours = detect_dif(planted, group="region", method=OrdinalLogistic(matching="total"), purify=False)
     np.testing.assert_allclose(own.tidy()["statistic"], ours.tidy()["statistic"], rtol=1e-8)
     with pytest.raises(OptionError, match="one value per person"):
         detect_dif(planted, group="region", method=OrdinalLogistic(matching=total[:5]))
@@ -235,3 +235,39 @@ def test_result_surface(planted):
     assert result.plot().get_legend() is not None
     assert result.plot("curves", item="i4").get_ylabel() == "mean score on i4"
     plt.close("all")
+
+
+@pytest.mark.parametrize("items", [6, 12])
+def test_a_weak_item_is_no_false_dif_under_impact(items):
+    slopes = np.r_[0.5, np.linspace(1.3, 2.4, items - 1)]
+    flagged = {"weighted": 0, "total": 0}
+    for seed in range(4):
+        data = graded(
+            np.random.default_rng(seed),
+            [700, 900, 1200, 1500],
+            means=[-0.5, 0.5, 0.2, -0.2],
+            n_items=items,
+            slopes=slopes,
+        )
+        for matching in flagged:
+            result = detect_dif(data, group="region", method=OrdinalLogistic(matching=matching))
+            flagged[matching] += "i1" in result.flagged
+    assert flagged["weighted"] == 0
+    if items == 6:
+        assert flagged["total"] >= 2
+
+
+def test_weights_follow_the_discriminations_and_equal_weights_are_the_plain_sum():
+    from recoverymetrics.invariance.dif.data import read_dif_data
+    from recoverymetrics.invariance.dif.irt import discriminations
+    from recoverymetrics.invariance.dif.matching import sum_scores, weighted_percentages
+
+    data = graded(np.random.default_rng(1), [900, 900], slopes=np.linspace(0.6, 2.4, 10))
+    record = read_dif_data(data, items=None, group="region", reference=None, scales=None, drop_groups_below=0)
+    weights = discriminations(record)
+    assert np.corrcoef(weights, np.linspace(0.6, 2.4, 10))[0, 1] > 0.98
+    anchors = np.arange(10) < 7
+    plain = sum_scores(record, anchors, include=True)
+    percent = weighted_percentages(record, anchors, np.ones(10))
+    possible = np.where(anchors, 28.0, 32.0)
+    assert np.abs(percent - 100 * plain / possible).max() <= 0.25 + 1e-9
