@@ -2,6 +2,7 @@
 
 from recoverymetrics.irt.cat import CATResult, CATRules, CATSession, simulate_cat
 from recoverymetrics.irt.compare import vuong_test
+from recoverymetrics.irt.equating import EquatingResult, LogLinear, equate_models, equate_scores
 from recoverymetrics.irt.fit import fit_irt
 from recoverymetrics.irt.linking import LinkResult, link_scales
 from recoverymetrics.irt.mokken import MokkenResult, fit_mokken
@@ -18,14 +19,18 @@ __all__ = [
     "CATResult",
     "CATRules",
     "CATSession",
+    "EquatingResult",
     "IRTResult",
     "LinkResult",
+    "LogLinear",
     "LogNormal",
     "MokkenResult",
     "Normal",
     "Quadrature",
     "QuasiMonteCarlo",
     "RaschResult",
+    "equate_models",
+    "equate_scores",
     "fit_irt",
     "fit_mokken",
     "fit_rasch",

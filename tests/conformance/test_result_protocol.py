@@ -78,6 +78,10 @@ RESULTS = {
     "sensitivity": lambda d: panel().sensitivity(n_boot=50),
     "content_validity": lambda d: rm.content_validity(relevance(), item="item", rater="rater", relevance="relevance"),
     "map_coverage": lambda d: rm.map_coverage(["q1", "q2"], ["hope", "home"], {"q1": ["hope"]}),
+    "fit_mokken": lambda d: rm.fit_mokken(d, items=ITEMS),
+    "fit_rasch": lambda d: rm.fit_rasch(d, "pcm", items=ITEMS),
+    "simulate_cat": lambda d: rm.simulate_cat(rm.fit_irt(d, "graded", items=ITEMS, se=None), n=50, seed=1),
+    "equate_scores": lambda d: rm.equate_scores(d[ITEMS[:3]].sum(axis=1) - 3, d[ITEMS[3:]].sum(axis=1) - 3, paired=True),
 }  # fmt: skip
 
 
