@@ -197,7 +197,8 @@ class ReliableChange(AbstractResult):
         """Scores after against before, with the band of no reliable change."""
         from recoverymetrics.reliability.plot import change
 
-        return change(self.persons, self.method, ax=ax)
+        threshold = float(self.constants["threshold"].iloc[0])
+        return change(self.persons, self.method, threshold=threshold, ax=ax)
 
     def _title(self) -> str:
         return f"Reliable change ({self.method})"

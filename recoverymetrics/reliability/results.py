@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from recoverymetrics.display import AbstractResult, Table
+from recoverymetrics.reliability.spec import check_option
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,11 +78,32 @@ class CoefficientResult(AbstractResult):
         row = {"method": self.coefficient, **self.overall}
         return pd.DataFrame([row]).assign(converged=self.converged, admissible=self.admissible)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Forest plot: estimates and intervals by group."""
+    def plot(self, ax: Axes | None = None, *, term: str | None = None) -> Axes:
+        """Forest plot: estimates and intervals by group.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw.
+        term : str, optional
+            One coefficient of ``tidy``; by default the one that ``glance`` reports where there are groups, all
+            of them where there are none.
+
+        Raises
+        ------
+        OptionError
+            No such coefficient.
+        """
         from recoverymetrics.reliability.plot import forest
 
-        return forest(self.estimates, ax=ax, title=self._title(), level=self.level)
+        terms = list(dict.fromkeys(self.estimates["term"]))
+        if term is None and self.estimates["group"].nunique() > 1 and self.coefficient in terms:
+            term = self.coefficient
+        if term is not None:
+            check_option("term", term, terms)
+        shown = self.estimates if term is None else self.estimates[self.estimates["term"] == term]
+        title = self._title() if term is None else term.replace("_", " ")
+        return forest(shown, ax=ax, title=title, level=self.level)
 
     def _title(self) -> str:
         return self.coefficient.replace("_", " ").capitalize()
@@ -154,6 +176,7 @@ class ReliabilityResult(AbstractResult):
         """Forest plot of one coefficient by scale and group."""
         from recoverymetrics.reliability.plot import forest
 
+        check_option("term", term, list(dict.fromkeys(self.estimates["term"])))
         shown = self.estimates[self.estimates["term"] == term]
         return forest(shown, ax=ax, title=f"{term.replace('_', ' ')} by group", level=self.level)
 

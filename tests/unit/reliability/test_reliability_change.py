@@ -303,3 +303,18 @@ def test_practice_is_asked_for_where_it_is_needed_and_nowhere_else() -> None:
         rel.reliable_change(PAIRS, before="t1", after="t2", reliability=0.8, method="iverson")
     with pytest.raises(OptionError, match="does not use practice="):
         rel.reliable_change(PAIRS, before="t1", after="t2", reliability=0.8, practice=1.0)
+
+
+@pytest.mark.parametrize("method", ["jacobson_truax", "speer", "hageman_arrindell"])
+def test_the_band_of_the_plot_holds_those_without_reliable_change(method: str) -> None:
+    rng = np.random.default_rng(3)
+    first = rng.normal(50, 8, 300)
+    scores = {"t1": first, "t2": first + rng.normal(2, 6, 300)}
+    result = rel.reliable_change(scores, before="t1", after="t2", reliability=0.9, method=method)
+    ax = result.plot()
+    corners = ax.collections[0].get_paths()[0].vertices
+    ends = np.unique(corners[:, 0])
+    bounds = np.sort([np.unique(corners[corners[:, 0] == end, 1]) for end in ends], axis=1)
+    low, high = (np.interp(scores["t1"], ends, bounds[:, side]) for side in (0, 1))
+    inside = (scores["t2"] > low) & (scores["t2"] < high)
+    assert (inside == (result.augment()["verdict"] == "unchanged")).all()

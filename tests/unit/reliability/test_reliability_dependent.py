@@ -56,8 +56,11 @@ def test_omnibus_and_groups() -> None:
     assert result.omnibus["df"].tolist() == [2, 2]
     assert len(result.tidy()) == 6
     assert result.glance()["n_scales"][0] == 3
-    labels = [label.get_text() for label in result.plot().get_yticklabels()]
-    assert labels[0] == "short − long · EUR"
+    ax = result.plot()
+    shown = sorted(
+        zip(ax.get_yticks(), (t.get_text() for t in ax.get_yticklabels()), strict=True), reverse=True
+    )
+    assert [text for _, text in shown[:4]] == ["short − long", "EUR", "AFR", "other − long"]
 
 
 def test_the_same_scale_twice_has_no_difference() -> None:

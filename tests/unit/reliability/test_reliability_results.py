@@ -9,6 +9,7 @@ import pytest
 from recoverymetrics import reliability as rel
 from recoverymetrics.cfa import fit_cfa
 from recoverymetrics.display import GLOSSARY
+from recoverymetrics.errors import OptionError
 
 RNG = np.random.default_rng(1)
 DATA = pd.DataFrame(
@@ -90,3 +91,21 @@ def test_inputs_are_left_alone() -> None:
     for name in ("alpha", "omega", "lambdas", "reliability", "categorical"):
         RESULTS[name]()
     pd.testing.assert_frame_equal(GROUPED, before)
+
+
+def test_forest_of_groups_shows_what_glance_reports_and_any_other_coefficient() -> None:
+    result = rel.guttman_lambdas(GROUPED, group="region")
+    assert len(result.plot().get_yticklabels()) == 3
+    assert result.plot(term="glb").get_title(loc="left") == "Glb"
+    assert len(rel.guttman_lambdas(DATA).plot().get_yticklabels()) == 10
+    with pytest.raises(OptionError, match="lambda1, lambda2"):
+        result.plot(term="alpha")
+    with pytest.raises(OptionError, match="omega_total"):
+        rel.estimate_reliability(DATA).plot(term="glb")
+
+
+def test_forest_of_scales_has_a_heading_for_each() -> None:
+    ax = rel.estimate_reliability(GROUPED, group="region", scales=SCALES).plot()
+    shown = sorted(zip(ax.get_yticks(), (t.get_text() for t in ax.get_yticklabels()), strict=True))
+    names = [text for _, text in reversed(shown)]
+    assert names == ["one", "EUR", "AFR", "WPR", "two", "EUR", "AFR", "WPR"]
