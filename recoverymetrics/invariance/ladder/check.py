@@ -78,7 +78,7 @@ def check_invariance(
         Clusters of persons, such as countries within regions: standard errors and tests are made robust to
         them. Needs continuous items and estimator MLR, which is then the default.
     parameterization : {"theta", "delta"}, default "theta"
-        Scaling of ordered items. Delta has no residuals step.
+        Scaling of ordered items. The residuals step needs theta and takes it (a note says so).
     orthogonal : bool, default False
         Factors without covariances, as bifactor models need.
     merge_empty : bool, default False
@@ -161,6 +161,7 @@ def check_invariance(
         why = "with missing answers" if missing in (None, "listwise") else "without any answer"
         notes = (*notes, f"{engine.sample.n_dropped} persons {why} were left out.")
     steps = climb(engine, rungs, rule, tuple(free))
+    notes = tuple(dict.fromkeys((*notes, *(note for step in steps for note in step.fit.notes))))
     result = InvarianceResult(steps, rule, engine, record, tuple(free), notes)
     for warning in result.warnings:
         warnings.warn(warning, EstimationWarning, stacklevel=2)

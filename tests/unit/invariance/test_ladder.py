@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recoverymetrics import DataError, DataWarning, OptionError
+from recoverymetrics import DataError, DataWarning, ModelError, OptionError
 from recoverymetrics.cfa import compare_models
 from recoverymetrics.invariance import InvarianceCriteria, check_invariance
 from recoverymetrics.invariance.ladder.effects import align_factors
@@ -90,6 +90,7 @@ def test_three_categories_leave_thresholds_untestable():
     assert pd.isna(table.loc["thresholds", "delta_chi2"])
     assert table.loc["loadings", "delta_df"] == 5
     assert "Not testable" in result.verdict
+    assert any("three categories (x1, x2" in note for note in result.notes)
 
 
 def test_two_categories_test_loadings_and_intercepts_together():
@@ -316,3 +317,29 @@ def test_bias_of_observed_means_is_what_was_planted():
     observed = data.assign(mean=data[[f"x{j}" for j in range(1, 7)]].mean(axis=1))
     sd = observed.groupby("region")["mean"].std().mean()
     np.testing.assert_allclose(raised, [0, 0.2 / sd, 0], atol=0.06)
+
+
+@pytest.mark.parametrize("parameterization", ["theta", "delta"])
+def test_ordered_bifactor_and_second_order_ladders(parameterization):
+    rng = np.random.default_rng(9)
+    general, parts = rng.normal(size=(1800, 1)), rng.normal(size=(1800, 3))
+    region = np.repeat(["A", "B", "C"], 600)
+    general = general + 0.5 * (region == "B")[:, None]
+    x = 0.7 * general + 0.5 * np.repeat(parts, 3, axis=1) + rng.normal(0, 0.6, (1800, 9))
+    data = pd.DataFrame(np.digitize(x, [-1, 0, 1]), columns=[f"x{i}" for i in range(1, 10)]).assign(
+        region=region
+    )
+    specific = "\n".join(f"s{k + 1} =~ " + " + ".join(f"x{3 * k + i}" for i in (1, 2, 3)) for k in range(3))
+    options = {"group": "region", "ordered": True, "parameterization": parameterization}
+    levels = ["configural", "thresholds", "loadings", "intercepts", "residuals", "means"]
+    second = check_invariance(data, f"{specific}\ng =~ s1 + s2 + s3", levels=levels, **options)
+    assert second.highest == "residuals"
+    assert not second.steps[-1].holds
+    assert second.tidy()["df"].tolist() == [72, 90, 106, 122, 140, 142]
+    said = any("theta parameterisation" in note for note in second.notes)
+    assert said == (parameterization == "delta")
+    whole = "g =~ " + " + ".join(f"x{i}" for i in range(1, 10))
+    bifactor = check_invariance(data, f"{whole}\n{specific}", orthogonal=True, **options)
+    assert bifactor.highest == "residuals"
+    with pytest.raises(ModelError, match="measured by factors"):
+        second.effect_sizes()
