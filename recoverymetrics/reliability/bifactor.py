@@ -103,8 +103,8 @@ def bifactor_indices(
     total, hierarchical = 1 - float(unique.sum()) / V, float(general.sum()) ** 2 / V
     sizes = member.sum(0)
     shared = float(np.sum(general**2))
-    h = [_construct_h(general**2 / variance)]
-    h += [_construct_h((specific[:, f] ** 2 / variance)[member[:, f]]) for f in range(k)]
+    h = [construct_h(general**2 / variance)]
+    h += [construct_h((specific[:, f] ** 2 / variance)[member[:, f]]) for f in range(k)]
     return BifactorIndices(
         total,
         hierarchical,
@@ -154,7 +154,8 @@ def direct_schmid_leiman(
     return rotated[:, 0], rotated[:, 1:]
 
 
-def _construct_h(squared: FloatArray) -> float:
+def construct_h(squared: FloatArray) -> float:
+    """Coefficient H from squared standardised loadings (Hancock & Mueller 2001); NaN for a Heywood case."""
     if squared.size == 0 or np.any(squared >= 1):
         return float("nan")
     information = float(np.sum(squared / (1 - squared)))

@@ -11,13 +11,14 @@ import pandas as pd
 from recoverymetrics.cfa import CFAResult
 from recoverymetrics.errors import ModelError
 from recoverymetrics.numerics.intervals import wald_interval
+from recoverymetrics.reliability.bifactor import construct_h
 from recoverymetrics.reliability.green_yang import green_yang
 from recoverymetrics.reliability.results import CoefficientResult
 from recoverymetrics.reliability.spec import Denominator, check_level, check_option
 from recoverymetrics.typing import FloatArray, IntArray
 
-TERMS = ("omega", "ave", "omega_factors", "omega_partial")
-"""The last two for factors of factors only."""
+TERMS = ("omega", "ave", "omega_factors", "omega_partial", "ecv", "construct_h", "puc")
+"""``omega_factors`` and ``omega_partial`` for factors of factors only, the last three for bifactor models only."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,10 @@ def model_reliability(
         ``tidy()``: one row per group, factor and term: ``omega`` and ``ave`` (average variance extracted),
         and, with several factors, ``omega_total`` for all items and factors together (factor ``"total"``).
         A higher-order factor has two more: ``omega_factors``, its share of the sum of the factors below it,
-        and ``omega_partial``, its share of the sum of items without the disturbances of those factors.
+        and ``omega_partial``, its share of the sum of items without the disturbances of those factors. The
+        factors of a bifactor model have ``ecv``, each one's share of the common variance of standardised
+        items, and ``construct_h``; the general factor also ``puc``, the share of correlations that only it
+        explains.
         ``glance()`` reports the lowest omega.
 
     Raises
@@ -141,7 +145,7 @@ def model_reliability(
 
     References
     ----------
-    mcdonald1999, raykov2001, fornell1981, greenyang2009
+    mcdonald1999, raykov2001, fornell1981, greenyang2009, reise2012
     """
     check_level(level)
     check_option("denominator", denominator, ("implied", "observed"))
@@ -242,7 +246,7 @@ def _group_rows(
 
 
 def factor_coefficients(m: Measurement, S: FloatArray | None, tau: FloatArray | None) -> FloatArray:
-    """The coefficients ``TERMS`` of each factor, then of all together, shape (factors + 1, 4); NaN where undefined.
+    """The coefficients ``TERMS`` of each factor, then of all together, shape (factors + 1, terms); NaN where undefined.
 
     Parameters
     ----------
@@ -273,6 +277,33 @@ def factor_coefficients(m: Measurement, S: FloatArray | None, tau: FloatArray | 
             out[f, 3] = np.nan if tau is not None else common.sum() / (common.sum() + m.theta[inside].sum())
     common = m.loadings @ m.factor_covariance @ m.loadings.T
     out[k, 0] = _share(common, total, tau)
+    general = _general_factor(m)
+    if general is not None:
+        out[:k, 4:] = _bifactor_shares(m.standardised(), general)
+    return out
+
+
+def _general_factor(m: Measurement) -> int | None:
+    """The factor that all items load on beside orthogonal factors that share no item; None in other models."""
+    k = m.phi.shape[0]
+    loads = m.loadings != 0
+    whole = np.flatnonzero(loads.all(0))
+    uncorrelated = not np.any(m.phi[~np.eye(k, dtype=bool)]) and np.array_equal(m.effects, np.eye(k))
+    if k < 2 or whole.size != 1 or not uncorrelated or np.any(loads.sum(1) > 2):
+        return None
+    return int(whole[0])
+
+
+def _bifactor_shares(m: Measurement, general: int) -> FloatArray:
+    """ECV, H and PUC of each factor, shape (factors, 3); PUC is the general factor's."""
+    squared = m.loadings**2 * np.diag(m.phi)
+    members = m.loadings != 0
+    out = np.full((m.phi.shape[0], 3), np.nan)
+    out[:, 0] = squared.sum(0) / squared.sum()
+    out[:, 1] = [construct_h(squared[own, f]) for f, own in enumerate(members.T)]
+    sizes = np.delete(members.sum(0), general)
+    p = m.loadings.shape[0]
+    out[general, 2] = 1 - np.sum(sizes * (sizes - 1)) / (p * (p - 1))
     return out
 
 

@@ -280,6 +280,15 @@ def test_model_reliability_of_a_bifactor_model_is_omega_hierarchical() -> None:
     assert general["conf_low"] < general["estimate"] < general["conf_high"]
     total = table[table["factor"] == "total"]["estimate"].iloc[0]
     assert total == pytest.approx(1 - 9 * 0.25 / variance, abs=0.02)
+    terms = table.pivot(index="factor", columns="term", values="estimate")
+    assert terms.loc["g", "ecv"] == pytest.approx(0.49 / 0.74, abs=0.03)
+    assert terms["ecv"].sum() == pytest.approx(1)
+    assert terms["puc"].dropna().to_dict() == pytest.approx({"g": 27 / 36})
+    ratio = 9 * (0.49 / 0.99) / (1 - 0.49 / 0.99)
+    assert terms.loc["g", "construct_h"] == pytest.approx(ratio / (1 + ratio), abs=0.02)
+    errors = table[table["term"] == "ecv"].set_index("factor")["std_error"]
+    assert 0 < errors["g"] < 0.05
+    assert table[table["term"] == "puc"]["std_error"].tolist() == pytest.approx([0.0], abs=1e-12)
 
 
 def test_htmt_derivative_and_planted_correlation() -> None:
