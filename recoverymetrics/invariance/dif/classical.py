@@ -88,9 +88,11 @@ def _mh_contrasts(
         statistic = mh.two_group_chi2(counts, tables.values, continuity=spec.continuity)
         dichotomous = ~np.isnan(odds.alpha)
         bd = [np.where(dichotomous, value, np.nan) for value in mh.breslow_day(counts)]
+        p_value = chi2.sf(statistic, 1)
+        classes = np.where(dichotomous, mh.ets_class(odds), mh.polytomous_class(effect, p_value))
         values = (
-            statistic, np.ones(p), chi2.sf(statistic, 1), odds.alpha, np.log(odds.alpha),
-            np.sqrt(odds.variance), odds.delta, smd, effect, *bd, mh.ets_class(odds),
+            statistic, np.ones(p), p_value, odds.alpha, np.log(odds.alpha),
+            np.sqrt(odds.variance), odds.delta, smd, effect, *bd, classes,
         )  # fmt: skip
         for name, value in zip(names, values, strict=True):
             out[name][:, focal] = value

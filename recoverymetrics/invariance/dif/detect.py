@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, get_args
 
 import numpy as np
 
-from recoverymetrics.errors import OptionError
+from recoverymetrics.errors import DataWarning, OptionError
 from recoverymetrics.invariance.dif.categories import merge_sparse_categories
 from recoverymetrics.invariance.dif.classical import sweep_mantel_haenszel, sweep_sibtest
 from recoverymetrics.invariance.dif.covariate import CovariateDIFResult, CovariateMethod, detect_along
@@ -195,7 +196,7 @@ def detect_dif(
         purified=purified,
         data=record,
         matching=match(purified.anchors),
-        notes=(*record.notes, *_ending_notes(purified, record)),
+        notes=(*record.notes, *_ending_notes(purified, record), *_majority_notes(purified, record)),
     )
 
 
@@ -289,4 +290,21 @@ def _ending_notes(purified: Purified, data: DIFData) -> list[str]:
     if kept.any() and purified.ending != "not asked for":
         names = ", ".join(np.array(data.items)[kept])
         notes.append(f"flagged, but kept as anchors because too few items are left: {names}.")
+    return notes
+
+
+def _majority_notes(purified: Purified, data: DIFData) -> list[str]:
+    """Say, and warn, where the items without DIF are no clear majority of their scale."""
+    notes = []
+    flagged = purified.judgement.flagged
+    for scale, name in enumerate(data.scale_names):
+        members = data.scale_of == scale
+        n, found = int(members.sum()), int(flagged[members].sum())
+        if found and 2 * found >= n:
+            notes.append(
+                f"scale {name}: {found} of {n} items are flagged. DIF is relative to the other items; where half "
+                "of them differ, and most to one side, the data cannot say which half is at fault. Name items "
+                "that are known to work alike, or judge by content."
+            )
+            warnings.warn(notes[-1], DataWarning, stacklevel=3)
     return notes

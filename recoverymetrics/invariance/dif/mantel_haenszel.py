@@ -173,6 +173,14 @@ def ets_class(odds: OddsRatio, alpha: float = 0.05) -> list[str]:
     return np.where(np.isnan(odds.delta), "", labels).tolist()
 
 
+def polytomous_class(effect: FloatArray, p_value: FloatArray, alpha: float = 0.05) -> list[str]:
+    """AA negligible, BB moderate, CC large, from SMD over the item's SD (Zwick, Thayer & Mazzeo 1997): 0.17, 0.25."""
+    size = np.abs(effect)
+    weak = ~(p_value < alpha) | (size <= 0.17)
+    labels = np.where(weak, "AA", np.where(size <= 0.25, "BB", "CC"))
+    return np.where(np.isnan(effect), "", labels).tolist()
+
+
 def standardised_difference(counts: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Standardised mean difference, focal minus comparison, and the same divided by the item's SD.
 

@@ -16,17 +16,63 @@ if TYPE_CHECKING:
 
 def plot_dif(result: DIFResult, kind: str, item: str | None, ax: Any) -> Any:
     """Draw a DIF result; see ``DIFResult.plot``."""
-    check_choice("kind", kind, ("effects", "curves"))
+    check_choice("kind", kind, ("effects", "heatmap", "curves"))
+    if kind == "heatmap":
+        return _heatmap(result)
     return _effects(result, ax) if kind == "effects" else _curves(result, item, ax)
+
+
+def _group_effects(result: DIFResult) -> tuple[Any, Any]:
+    """Signed and unsigned effects (p, G); a method without unsigned ones has the absolute signed ones."""
+    contrasts = result.purified.judgement.sweep.contrasts
+    name = next((key for key in ("signed_difference", "effect_size") if key in contrasts), None)
+    if name is None:
+        raise OptionError(f"method {result.method!r} has no effect per group to draw.")
+    signed = contrasts[name]
+    return signed, np.abs(contrasts.get("unsigned_difference", signed))
+
+
+def _item_labels(result: DIFResult) -> list[str]:
+    flags = result.purified.judgement.flagged
+    return [f"{item} *" if flag else item for item, flag in zip(result.data.items, flags, strict=True)]
+
+
+def _heatmap(result: DIFResult) -> Any:
+    """Two maps on one colour range: who scores higher or lower, and how much curves differ whatever their order."""
+    import matplotlib.pyplot as plt
+
+    signed, unsigned = _group_effects(result)
+    limit = max(float(np.nanmax(unsigned)), 2.0 * result.minimum)
+    figure, axes = plt.subplots(
+        1,
+        2,
+        figsize=(3.2 + 0.9 * signed.shape[1], 1.6 + 0.26 * signed.shape[0]),
+        sharey=True,
+        layout="constrained",
+    )
+    panels = (
+        (axes[0], signed, "RdBu_r", -limit, "signed: higher or lower"),
+        (axes[1], unsigned, "Greys", 0.0, "unsigned: curves differ"),
+    )
+    for ax, values, colours, low, title in panels:
+        image = ax.imshow(values, cmap=colours, vmin=low, vmax=limit, aspect="auto")
+        ax.set_xticks(range(values.shape[1]), result.data.groups, rotation=45, ha="right")
+        ax.set_title(title, fontsize=9)
+        figure.colorbar(image, ax=ax, shrink=0.8)
+        for j, k in zip(*np.nonzero(np.nan_to_num(unsigned) >= result.minimum), strict=True):
+            dark = abs(values[j, k]) > 0.6 * limit
+            ax.text(
+                k, j, f"{values[j, k]:.2f}", ha="center", va="center", fontsize=7, color="w" if dark else "k"
+            )
+    axes[0].set_yticks(range(signed.shape[0]), _item_labels(result))
+    figure.supxlabel("item standard deviations (* flagged)", fontsize=9)
+    return figure
 
 
 def _effects(result: DIFResult, ax: Any) -> Any:
     import matplotlib.pyplot as plt
 
-    contrasts = result.purified.judgement.sweep.contrasts
-    name = next((key for key in ("signed_difference", "effect_size") if key in contrasts), None)
-    if name is None:
-        raise OptionError(f"method {result.method!r} has no effect per group to draw.")
+    signed, unsigned = _group_effects(result)
     items, groups = result.data.items, result.data.groups
     if ax is None:
         _, ax = plt.subplots(figsize=(7, 1.2 + 0.28 * len(items)), layout="constrained")
@@ -35,12 +81,20 @@ def _effects(result: DIFResult, ax: Any) -> Any:
     offsets = np.linspace(-0.3, 0.3, len(groups))
     rows = np.arange(len(items))
     for g, label in enumerate(groups):
-        if not np.isnan(contrasts[name][:, g]).all():
-            ax.plot(contrasts[name][:, g], rows + offsets[g], "o", markersize=4, label=label)
-    flags = result.purified.judgement.flagged
-    ax.set_yticks(rows, [f"{item} *" if flag else item for item, flag in zip(items, flags, strict=True)])
+        if np.isnan(signed[:, g]).all():
+            continue
+        (dots,) = ax.plot(signed[:, g], rows + offsets[g], "o", markersize=4, label=label)
+        crossing = np.nan_to_num(unsigned[:, g]) >= np.maximum(result.minimum, 2.0 * np.abs(signed[:, g]))
+        for sign in (-1, 1):
+            ax.plot(
+                sign * unsigned[crossing, g], rows[crossing] + offsets[g], "D", markersize=4,
+                markerfacecolor="none", color=dots.get_color(),
+            )  # fmt: skip
+    ax.set_yticks(rows, _item_labels(result))
     ax.set_ylim(len(items) - 0.5, -0.5)
-    ax.set_xlabel("group scores higher than expected, in item standard deviations (* flagged)")
+    ax.set_xlabel(
+        "group scores higher than expected, in item standard deviations\n(* flagged; diamonds: curves cross, mean absolute difference)"
+    )
     ax.legend(title="group", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     return ax
 

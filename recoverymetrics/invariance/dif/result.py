@@ -12,7 +12,7 @@ from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.invariance.dif.data import DIFData
 from recoverymetrics.invariance.dif.impact import impact_table, person_impact
 from recoverymetrics.invariance.dif.purify import Purified
-from recoverymetrics.invariance.dif.spec import FlagRule
+from recoverymetrics.invariance.dif.spec import FlagRule, check_choice
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,30 @@ class DIFResult(AbstractResult):
             return person_impact(self.data, self._flags, freed=freed)
         return impact_table(self.data, self._flags, freed=freed)
 
+    def effect_sizes(self, level: str = "item") -> pd.DataFrame:
+        """Effect sizes in points of the score, from a graded model with the flagged items free (Meade 2010).
+
+        Parameters
+        ----------
+        level : {"item", "scale"}, default "item"
+            One row per item and group: signed and unsigned differences over the group's persons (``sids``,
+            ``uids``) and over its normal distribution (``sidn``, ``uidn``), the largest difference (``d_max``) and
+            ``essd``; or one row per scale and group: ``stds``, ``utds``, ``uetsds``, ``stdn``, ``uetsdn``,
+            ``d_max`` and ``etssd``. Items that were not flagged are equal in all groups and have zero.
+
+        Raises
+        ------
+        OptionError
+            Another level.
+        DataError
+            Every item of a scale is flagged.
+        """
+        from recoverymetrics.invariance.dif.meade import effect_tables
+
+        check_choice("level", level, ("item", "scale"))
+        tables = effect_tables(self.data, self._flags, to_reference=self.reference is not None)
+        return tables[0] if level == "item" else tables[1]
+
     def monte_carlo(self, **options: Any) -> pd.DataFrame:
         """Cut-offs from simulated data without DIF; see ``dif.monte_carlo.monte_carlo_thresholds``."""
         from recoverymetrics.invariance.dif.monte_carlo import monte_carlo_thresholds
@@ -172,7 +196,18 @@ class DIFResult(AbstractResult):
         return monte_carlo_thresholds(self, **options)
 
     def plot(self, kind: str = "effects", *, item: str | None = None, ax: Any = None) -> Any:
-        """Draw effect sizes by item and group (``"effects"``) or expected item scores (``"curves"``)."""
+        """Draw the result.
+
+        Parameters
+        ----------
+        kind : {"effects", "heatmap", "curves"}, default "effects"
+            Signed effects by item and group, with the unsigned ones beside them where curves cross;
+            a map of signed and one of unsigned effects; or mean scores on one item along the matching variable.
+        item : str, optional
+            Item of the curves; by default the one with the largest effect.
+        ax : matplotlib Axes, optional
+            Where to draw; the map makes its own pair.
+        """
         from recoverymetrics.invariance.dif.plots import plot_dif
 
         return plot_dif(self, kind, item, ax)
