@@ -103,7 +103,7 @@ class StructureComparison(AbstractResult):
         for (a, b), value in chosen.groupby(["group", "group_2"])["estimate"].min().items():
             square.loc[a, b] = square.loc[b, a] = value
         title = f"Congruence of {factor}" if factor else "Smallest congruence over factors"
-        return draw_heat_map(square, title=title, ax=ax, label="Tucker's congruence")
+        return draw_heat_map(square, title=title, ax=ax, label="Tucker's congruence", limits=(0.7, 1.0))
 
     def _title(self) -> str:
         return f"Factor structure in {len(self.fits)} groups"
