@@ -7,6 +7,8 @@ runs), ``least`` (the quickest run) and ``note``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,10 @@ def reliability_rows(repeats: int = 5) -> list[dict[str, Any]]:
         "omega hierarchical, 4 factors": lambda: rm.hierarchical_omega(data, 4),
         "categorical omega, robust interval": lambda: rm.categorical_omega(data),
         "lambdas and greatest lower bound": lambda: rm.guttman_lambdas(data),
+        f"lambdas and greatest lower bound, {DRAWS} bootstrap draws": lambda: rm.guttman_lambdas(
+            data, interval=boot
+        ),
+        "conditional standard errors": lambda: rm.conditional_error(data),
     }
     size = f"{PERSONS} x {ITEMS}"
     return [
@@ -71,6 +77,40 @@ def psych_rows(repeats: int = 5) -> list[dict[str, Any]]:
     return out
 
 
+def simulated_ratings(units: int = 5_000, raters: int = 6, seed: int = 7) -> np.ndarray:
+    """Five ordered categories, a tenth of the ratings missing."""
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(units, 1)) + 0.7 * rng.normal(size=(units, raters))
+    ratings = np.digitize(latent, [-1.2, -0.4, 0.4, 1.2]) + 1.0
+    ratings[rng.random(ratings.shape) < 0.1] = np.nan
+    return ratings
+
+
+def agreement_rows(repeats: int = 5) -> list[dict[str, Any]]:
+    """Krippendorff's alpha of ordered ratings, beside the package krippendorff where it is installed."""
+    ratings = simulated_ratings()
+    size = f"{ratings.shape[0]} x {ratings.shape[1]}"
+    frame = pd.DataFrame(ratings, columns=[f"r{j + 1}" for j in range(ratings.shape[1])])
+    calls: dict[str, Callable[[], Any]] = {
+        "recoverymetrics": lambda: rm.krippendorff_alpha(frame, metric="ordinal", interval="jackknife")
+    }
+    notes = {"recoverymetrics": "with standard error and interval"}
+    if find_spec("krippendorff"):
+        theirs = import_module("krippendorff")
+        calls["krippendorff"] = lambda: theirs.alpha(
+            reliability_data=ratings.T, level_of_measurement="ordinal"
+        )
+    return [
+        {
+            "task": f"Krippendorff's alpha, ordinal ({size})",
+            "engine": engine,
+            **measured(call, repeats),
+            "note": notes.get(engine, "estimate only"),
+        }
+        for engine, call in calls.items()
+    ]
+
+
 def rows() -> list[dict[str, Any]]:
     """All rows of this module."""
-    return [*reliability_rows(), *psych_rows()]
+    return [*reliability_rows(), *agreement_rows(), *psych_rows()]
