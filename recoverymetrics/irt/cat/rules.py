@@ -37,6 +37,10 @@ class CATRules:
         Element of each item, for content balance.
     targets : mapping of str to float, optional
         Share of each element; equal shares by default. The element furthest below its share goes next.
+    max_exposure : float, optional
+        Cap on the share of persons who see an item, by the restricted method (Revuelta & Ponsoda 1998): an item
+        seen by this share of the persons before is not shown to the next. After N persons no item has been seen by
+        more than ``max_exposure * N + 1`` of them.
     """
 
     select: str = "information"
@@ -47,6 +51,7 @@ class CATRules:
     min_information: float = 0.0
     content: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, float] = field(default_factory=dict)
+    max_exposure: float | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -58,6 +63,8 @@ class CATRules:
             raise OptionError("randomesque and min_items must be 1 or more.")
         if self.max_items is not None and self.max_items < self.min_items:
             raise OptionError(f"max_items={self.max_items} is below min_items={self.min_items}.")
+        if self.max_exposure is not None and not 0 < self.max_exposure <= 1:
+            raise OptionError(f"max_exposure={self.max_exposure} must lie above 0 and not above 1.")
 
 
 @dataclass(frozen=True)
@@ -149,16 +156,42 @@ def _interpolate(theta: FloatArray, table: FloatArray, at: FloatArray) -> FloatA
     return value
 
 
-def allowed_items(pool: Pool, rules: CATRules, used: BoolArray) -> BoolArray:
-    """Items that may come next for each person: unused, and of the element furthest below its share, (n, J)."""
-    allowed = ~used
+def restricted_items(pool: Pool, rules: CATRules, seen: IntArray, n: int) -> BoolArray:
+    """Items that the next person may not see, because ``seen`` of ``n`` persons reach the cap, shape (J,).
+
+    Raises
+    ------
+    OptionError
+        A cap that the pool cannot hold: with J items and tests of L items some item is seen by ``L / J`` or more.
+    """
+    if rules.max_exposure is None:
+        return np.zeros(len(pool.items), dtype=bool)
+    length = rules.max_items or rules.min_items
+    if rules.max_exposure * len(pool.items) < length:
+        raise OptionError(
+            f"max_exposure={rules.max_exposure} is too low: tests of {length} items from a pool of "
+            f"{len(pool.items)} need {length / len(pool.items):.2f} or more."
+        )
+    blocked: BoolArray = (seen >= rules.max_exposure * n) & (n > 0)
+    return blocked
+
+
+def allowed_items(
+    pool: Pool, rules: CATRules, used: BoolArray, blocked: BoolArray | None = None
+) -> BoolArray:
+    """Items that may come next for each person, shape (n, J).
+
+    Not used, not blocked by the exposure cap, and of the element furthest below its share among those with items
+    left.
+    """
+    allowed = ~used if blocked is None else ~(used | blocked)
     if not rules.content:
         return allowed
     elements = sorted({rules.content.get(item, "") for item in pool.items})
     label = np.array([elements.index(rules.content.get(item, "")) for item in pool.items])
     shares = np.array([rules.targets.get(e, 1.0 / len(elements)) for e in elements])
     counts = np.stack([used[:, label == e].sum(axis=1) for e in range(len(elements))], axis=1)
-    left = np.stack([(~used)[:, label == e].any(axis=1) for e in range(len(elements))], axis=1)
+    left = np.stack([allowed[:, label == e].any(axis=1) for e in range(len(elements))], axis=1)
     length = np.maximum(counts.sum(axis=1, keepdims=True), 1)
     lag = np.where(left, shares - counts / length, -np.inf)
     value: BoolArray = allowed & (label[None, :] == lag.argmax(axis=1)[:, None])

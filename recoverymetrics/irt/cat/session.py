@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from recoverymetrics.irt.cat.rules import (
     criterion,
     make_pool,
     posterior_moments,
+    restricted_items,
 )
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.numerics.seeds import generator
@@ -35,6 +36,9 @@ class CATSession:
         Group whose parameters and latent density are used.
     seed : int, default 1
         For randomesque selection.
+    blocked : sequence of str, optional
+        Items that this person may not see; ``CATSession.blocked_by`` lists those that have reached the cap on
+        exposure.
 
     Examples
     --------
@@ -56,11 +60,15 @@ class CATSession:
         *,
         group: str | None = None,
         seed: int = 1,
+        blocked: Sequence[str] = (),
     ):
         self.fit, self.rules, self.group, self.seed = fit, rules or CATRules(), group, seed
+        self.blocked = tuple(blocked)
         self.answers: dict[str, int] = dict(answers or {})
         self._pool = make_pool(fit.estimated, group)
         self._log_posterior = self._pool.log_prior.copy()
+        self._blocked = np.zeros(len(self._pool.items), dtype=bool)
+        self._blocked[[self._position(item) for item in self.blocked]] = True
         for item, value in self.answers.items():
             self._log_posterior += self._pool.log_p[self._position(item), self._code(item, value)]
 
@@ -99,6 +107,8 @@ class CATSession:
         n, rules = len(self.answers), self.rules
         if n >= (rules.max_items or len(self._pool.items)) or n >= len(self._pool.items):
             return True
+        if not self._values()[1].any():
+            return True
         if n < rules.min_items:
             return False
         return self.std_error <= rules.std_error or self._best_value() < rules.min_information
@@ -106,7 +116,9 @@ class CATSession:
     def _values(self) -> tuple[Any, Any]:
         posterior, mean, _ = posterior_moments(self._log_posterior[None], self._pool.theta)
         used = np.array([[item in self.answers for item in self._pool.items]])
-        return criterion(self._pool, self.rules, posterior, mean), allowed_items(self._pool, self.rules, used)
+        return criterion(self._pool, self.rules, posterior, mean), allowed_items(
+            self._pool, self.rules, used, self._blocked
+        )
 
     def _best_value(self) -> float:
         value, allowed = self._values()
@@ -132,15 +144,22 @@ class CATSession:
             raise DataError(f"item {item!r} cannot be answered now.")
         self._code(item, value)
         return CATSession(
-            self.fit, self.rules, self.answers | {item: value}, group=self.group, seed=self.seed
+            self.fit,
+            self.rules,
+            self.answers | {item: value},
+            group=self.group,
+            seed=self.seed,
+            blocked=self.blocked,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """State as plain JSON types; ``from_dict`` with the same calibration resumes the session."""
         return {
             "answers": {k: int(v) for k, v in self.answers.items()},
+            "rules": {k: dict(v) if isinstance(v, Mapping) else v for k, v in vars(self.rules).items()},
             "group": self.group,
             "seed": self.seed,
+            "blocked": list(self.blocked),
             "theta": self.theta,
             "std_error": self.std_error,
             "finished": self.finished,
@@ -148,5 +167,31 @@ class CATSession:
 
     @classmethod
     def from_dict(cls, fit: IRTResult, state: Mapping[str, Any], rules: CATRules | None = None) -> CATSession:
-        """Resume a session from ``to_dict``."""
-        return cls(fit, rules, state["answers"], group=state.get("group"), seed=int(state.get("seed", 1)))
+        """Resume a session from ``to_dict``, with its own rules unless others are given."""
+        return cls(
+            fit,
+            rules or CATRules(**state.get("rules", {})),
+            state["answers"],
+            group=state.get("group"),
+            seed=int(state.get("seed", 1)),
+            blocked=state.get("blocked", ()),
+        )
+
+    @staticmethod
+    def blocked_by(fit: IRTResult, rules: CATRules, seen: Mapping[str, int], n: int) -> tuple[str, ...]:
+        """Items that the next person may not see under ``rules.max_exposure``.
+
+        Parameters
+        ----------
+        fit : IRTResult
+            Calibration.
+        rules : CATRules
+            With a cap on exposure.
+        seen : mapping of str to int
+            How many persons have seen each item; items left out count as unseen.
+        n : int
+            Persons tested so far.
+        """
+        pool = make_pool(fit.estimated)
+        counts = np.array([int(seen.get(item, 0)) for item in pool.items])
+        return tuple(np.asarray(pool.items, dtype=object)[restricted_items(pool, rules, counts, n)])

@@ -19,10 +19,11 @@ from recoverymetrics.irt.cat.rules import (
     criterion,
     make_pool,
     posterior_moments,
+    restricted_items,
 )
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.numerics.seeds import generator
-from recoverymetrics.typing import FloatArray, IntArray, IntoFrame, Seed
+from recoverymetrics.typing import BoolArray, FloatArray, IntArray, IntoFrame, Seed
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,6 +124,18 @@ def simulate_cat(
         Real answers with missing responses.
     ModelError
         Several factors.
+    OptionError
+        A cap on exposure that the pool cannot hold.
+
+    Examples
+    --------
+    >>> from recoverymetrics.irt import fit_irt
+    >>> rng = np.random.default_rng(1)
+    >>> X = (rng.standard_normal((300, 1)) + rng.logistic(size=(300, 12)) > np.linspace(-1, 1, 12)).astype(int)
+    >>> rules = CATRules(max_items=4, std_error=0, max_exposure=0.5)
+    >>> result = simulate_cat(fit_irt(X, "2pl", se=None), rules=rules, n=200, seed=1)
+    >>> bool(result.glance()["max_exposure"][0] <= 0.5 + 1 / 200)
+    True
     """
     wanted, rng = rules or CATRules(), generator(seed)
     pool = make_pool(fit.estimated, group)
@@ -175,7 +188,25 @@ def _full_estimate(pool: Pool, codes: IntArray) -> FloatArray:
 def run(
     pool: Pool, rules: CATRules, codes: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Give items until every person's test has stopped; returns positions, estimates and standard errors."""
+    """Give items until every person's test has stopped; returns positions, estimates and standard errors.
+
+    All persons at once, or with a cap on exposure one after the other, because each test depends on those before.
+    """
+    if rules.max_exposure is None:
+        return _run_together(pool, rules, codes, rng, None)
+    seen = np.zeros(len(pool.items), dtype=np.int64)
+    parts = []
+    for n, own in enumerate(codes):
+        blocked = restricted_items(pool, rules, seen, n)
+        parts.append(_run_together(pool, rules, own[None], rng, blocked))
+        seen += parts[-1][0][0] > 0
+    administered, estimate, error = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return administered, estimate, error
+
+
+def _run_together(
+    pool: Pool, rules: CATRules, codes: IntArray, rng: np.random.Generator, blocked: BoolArray | None
+) -> tuple[IntArray, FloatArray, FloatArray]:
     n, J = codes.shape
     administered = np.zeros((n, J), dtype=np.int64)
     log_posterior = np.repeat(pool.log_prior[None, :], n, axis=0)
@@ -184,11 +215,12 @@ def run(
     for position in range(1, longest + 1):
         posterior, mean, error = posterior_moments(log_posterior[active], pool.theta)
         value = criterion(pool, rules, posterior, mean)
-        allowed = allowed_items(pool, rules, administered[active] > 0)
+        allowed = allowed_items(pool, rules, administered[active] > 0, blocked)
+        going = allowed.any(axis=1)
         if position > rules.min_items:
             best = np.where(allowed, value, -np.inf).max(axis=1)
-            going = (error > rules.std_error) & (best >= rules.min_information)
-            active, value, allowed = active[going], value[going], allowed[going]
+            going &= (error > rules.std_error) & (best >= rules.min_information)
+        active, value, allowed = active[going], value[going], allowed[going]
         if not active.size:
             break
         item = choose(value, allowed, rules, rng)
