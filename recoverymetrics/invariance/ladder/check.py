@@ -119,7 +119,8 @@ def check_invariance(
     The same people twice:
 
     >>> trait = rng.normal(size=(300, 1))
-    >>> twice = np.hstack([trait + rng.normal(size=(300, 4)) for _ in range(2)])
+    >>> then_now = [trait + 0.6 * rng.normal(size=(300, 1)) for _ in range(2)]
+    >>> twice = np.hstack([state + rng.normal(size=(300, 4)) for state in then_now])
     >>> names = [[f"item{i}_{t}" for i in range(1, 5)] for t in (1, 2)]
     >>> rounds = {"before": names[0], "after": names[1]}
     >>> columns = dict(zip(sum(names, []), twice.T))
