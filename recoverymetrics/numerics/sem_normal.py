@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from recoverymetrics.numerics.sem_ram import (
-    MomentMap,
-    RamLayout,
-    RamState,
+from recoverymetrics.numerics.sem_derivatives import (
+    columns,
     covariance_positions,
-    evaluate,
     factors,
     mean_jacobian,
     moment_curvature,
     moment_gradient,
+    moves,
+    pairs_of,
 )
+from recoverymetrics.numerics.sem_layout import RamLayout, RamState, evaluate
+from recoverymetrics.numerics.sem_ram import MomentMap
 from recoverymetrics.typing import FloatArray, IntArray
 
 
@@ -94,16 +95,15 @@ class NormalComplete:
         if found is None:
             return np.inf, np.zeros_like(theta)
         inverse, logdet = found
-        gap = self.mean - state.mu
-        total = self.covariance
+        total, d = self.covariance, self.mean
         if self.has_means:
+            gap = self.mean - state.mu
             total = total + gap[:, :, None] * gap[:, None, :]
-        product = inverse @ total
-        trace = np.trace(product, axis1=1, axis2=2)
+            d = -self.weight[:, None] * (inverse @ gap[:, :, None])[:, :, 0]
+        outer = inverse @ total @ inverse
+        trace = (inverse * total).sum(axis=(1, 2))
         value = 0.5 * (float(self.weight @ (logdet + trace)) - self.constant)
-        w = self.weight[:, None, None]
-        Q = 0.5 * w * (inverse - product @ inverse)
-        d = -self.weight[:, None] * (inverse @ gap[:, :, None])[:, :, 0]
+        Q = (0.5 * self.weight)[:, None, None] * (inverse - outer)
         return value, self.layout.gather(moment_gradient(self.layout, state, Q, d))
 
     def metric(self, theta: FloatArray) -> FloatArray:
@@ -135,24 +135,32 @@ def observed_blocks(
     ``K`` is ``2 Si T Si - Si`` with ``T = S + d d'``, and ``v = Si d``; the curvature of the moments
     themselves is left out.
     """
-    left, right = factors(layout, state)
-    n = left.shape[2]
-    both = np.concatenate([left, right], axis=2)
-    turned = np.swapaxes(both, 1, 2)
-    s, k = turned @ (inverse @ both), turned @ (K @ both)
-    position = covariance_positions(layout)
-    blocks = np.zeros((layout.n_groups, len(layout.active), len(layout.active)))
+    moved, both = moves(layout), columns(state)
+    n, turned = len(moved.left), np.swapaxes(both, 1, 2)
+    s, k = pairs_of(moved, turned @ (inverse @ both)), pairs_of(moved, turned @ (K @ both))
     part = s[:, :n, :n] * k[:, n:, n:] + s[:, n:, n:] * k[:, :n, :n]
     part += s[:, :n, n:] * k[:, n:, :n] + s[:, n:, :n] * k[:, :n, n:]
-    blocks[:, position[:, None], position] = 0.5 * part
+    part *= 0.5 * moved.half[:, None] * moved.half
+    if not layout.has_means:
+        return _placed(layout, part)
     mean = mean_jacobian(layout, state)
-    if mean.any():
-        weighted = np.swapaxes(mean, 1, 2) @ inverse
-        blocks += weighted @ mean
-        along = v[:, None, :] @ both
-        cross = (weighted @ left) * along[:, :, n:] + (weighted @ right) * along[:, :, :n]
-        blocks[:, :, position] += cross
-        blocks[:, position, :] += np.swapaxes(cross, 1, 2)
+    weighted = np.swapaxes(mean, 1, 2) @ inverse
+    blocks = _placed(layout, part) + weighted @ mean
+    along, across = (v[:, None, :] @ both), weighted @ both
+    right = along[:, :, moved.right] * moved.half
+    cross = across[:, :, moved.left] * right + across[:, :, moved.right] * (
+        along[:, :, moved.left] * moved.half
+    )
+    blocks[:, :, moved.position] += cross
+    blocks[:, moved.position, :] += np.swapaxes(cross, 1, 2)
+    return blocks
+
+
+def _placed(layout: RamLayout, part: FloatArray) -> FloatArray:
+    """Blocks by the factors of the covariance matrix as blocks by the active cells."""
+    position, n = moves(layout).position, len(layout.active)
+    blocks = np.zeros((layout.n_groups, n, n))
+    blocks[:, position[:, None], position] = part
     return blocks
 
 
@@ -160,17 +168,13 @@ def expected_information(
     layout: RamLayout, state: RamState, inverse: FloatArray, weight: FloatArray
 ) -> FloatArray:
     """Expected information of one observation under the implied moments, shape (q, q)."""
-    left, right = factors(layout, state)
-    n = left.shape[2]
-    both = np.concatenate([left, right], axis=2)
-    gram = np.swapaxes(both, 1, 2) @ (inverse @ both)
-    ll, lr, rr = gram[:, :n, :n], gram[:, :n, n:], gram[:, n:, n:]
-    position = covariance_positions(layout)
-    n_active = len(layout.active)
-    blocks = np.zeros((layout.n_groups, n_active, n_active))
-    blocks[:, position[:, None], position] = ll * rr + lr * np.swapaxes(lr, 1, 2)
-    mean = mean_jacobian(layout, state)
-    if mean.any():
+    moved, both = moves(layout), columns(state)
+    n = len(moved.left)
+    gram = pairs_of(moved, np.swapaxes(both, 1, 2) @ (inverse @ both))
+    part = gram[:, :n, :n] * gram[:, n:, n:] + gram[:, :n, n:] * gram[:, n:, :n]
+    blocks = _placed(layout, part * (moved.half[:, None] * moved.half))
+    if layout.has_means:
+        mean = mean_jacobian(layout, state)
         blocks += np.swapaxes(mean, 1, 2) @ (inverse @ mean)
     return layout.gather_square(weight[:, None, None] * blocks)
 
