@@ -179,6 +179,8 @@ def _along(
     R, c = linear
     basis = null_space(R)
     origin = start - np.linalg.lstsq(R, R @ start - c, rcond=None)[0]
+    if not np.allclose(R @ origin, c, rtol=1e-8, atol=1e-8):
+        raise ModelError("the equality constraints (==) contradict one another; leave one of them out.")
 
     def value_gradient(z: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = objective.value_gradient(origin + basis @ z)

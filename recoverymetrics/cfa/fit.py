@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recoverymetrics.cfa.checks import check_statements, check_thresholds
 from recoverymetrics.cfa.equality import check_equal
 from recoverymetrics.cfa.esem import (
     BlockRotation,
@@ -19,7 +20,7 @@ from recoverymetrics.cfa.model import (
     build_table,
 )
 from recoverymetrics.cfa.pipeline import fit_table
-from recoverymetrics.cfa.reading import draw_sample, ordered_names, read_design, read_model_data
+from recoverymetrics.cfa.reading import column_names, draw_sample, ordered_names, read_design, read_model_data
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.spec import resolve_estimator
 from recoverymetrics.cfa.syntax import parse_model
@@ -137,9 +138,10 @@ def fit_cfa(
     if isinstance(model, pd.DataFrame):
         model = frame_to_lavaan(model)
     parsed = parse_model(model)
+    check_statements(parsed)
     roles = find_roles(parsed)
     record = read_model_data(data, roles, group)
-    ordinal = ordered_names(ordered, roles)
+    ordinal = ordered_names(ordered, roles, column_names(data))
     if estimator is None and not ordinal and (weights is not None or cluster is not None):
         estimator = "MLR"
     spec = resolve_estimator(
@@ -165,6 +167,7 @@ def fit_cfa(
     with single_thread():
         sample = draw_sample(record, spec, ordinal, *read_design(data, record.n, weights, cluster))
     counts = np.bincount(sample.threshold_item, minlength=len(roles.observed))
+    check_thresholds(parsed, roles.observed, counts)
     table = build_table(parsed, roles, sample.groups, [int(k) for k in counts], options)
     with single_thread():
         turn = BlockRotation(rotation) if isinstance(rotation, str) else rotation

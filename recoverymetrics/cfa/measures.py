@@ -63,7 +63,7 @@ def fit_measures(result: CFAResult) -> dict[str, float]:
             out["scaling_factor_h1"] = (result.curvature.trace_h1 - given) / (test.df + result.npar)
     out |= rmsea_family(test.chi2, test.df, n_fit, n_groups)
     if math.isfinite(test.scaled):
-        mean_scaled = result.spec.test in ("satorra_bentler", "yuan_bentler_mplus")
+        mean_scaled = result.spec.test != "scaled_shifted"
         interval = (test.chi2, test.scale * test.df, 1.0) if mean_scaled else None
         out |= rmsea_family(test.scaled, test.df_scaled, n_fit, n_groups, interval=interval, suffix="_scaled")
     pair = robust_pair(result)

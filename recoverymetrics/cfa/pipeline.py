@@ -10,6 +10,7 @@ import numpy as np
 
 from recoverymetrics.cfa.admissibility import NO_SCALED_TEST, inspect_estimates
 from recoverymetrics.cfa.baseline import fit_baseline
+from recoverymetrics.cfa.checks import refuse_start
 from recoverymetrics.cfa.esem import (
     Block,
     BlockRotation,
@@ -82,6 +83,8 @@ def fit_table(
             close=near is not None,
             first=metric,
         )
+    if not np.isfinite(estimate.minimum.value):
+        refuse_start(table)
     found = curvature(objective, estimate.theta, estimate.tangent, sample, spec, moments)
     divisor = sample.total if spec.discrepancy == "ML" and not spec.wishart else sample.total - len(sample.n)
     covariance = parameter_covariance(found, spec, divisor, layout.arrow)

@@ -56,13 +56,18 @@ def column_names(data: IntoFrame) -> list[str] | None:
     return None if columns is None or callable(columns) else [str(name) for name in columns]
 
 
-def ordered_names(ordered: bool | Sequence[str], roles: Roles) -> tuple[str, ...]:
-    """The ordered items in model order."""
+def ordered_names(
+    ordered: bool | Sequence[str], roles: Roles, columns: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """The ordered items in model order; names that the data do not have are refused."""
     if isinstance(ordered, str):
         ordered = [ordered]
     if isinstance(ordered, bool):
         return roles.observed if ordered else ()
     chosen = set(ordered)
+    strange = sorted(chosen - set(roles.observed) - set(columns or chosen))
+    if strange:
+        raise OptionError(f"ordered= names {strange[0]!r}, which is not a column of the data.")
     return tuple(name for name in roles.observed if name in chosen)
 
 

@@ -152,10 +152,10 @@ def continuous_sample(
     design = _design(data, missing, blocks, weights, cluster)
     n, w = design.n, design.weights
     if missing == "fiml" and any(np.isnan(block).any() for block in blocks):
+        _check_coverage(data.items, groups, blocks)
         patterns = find_patterns(list(blocks), None if w is None else list(w))
         mean = np.stack([np.nanmean(block, axis=0) for block in blocks])
         covariance = np.stack([np.diag(np.nanvar(block, axis=0)) for block in blocks])
-        _check_coverage(data.items, groups, blocks)
     else:
         parts = [None] * len(blocks) if w is None else list(w)
         mean = np.stack([np.average(b, axis=0, weights=p) for b, p in zip(blocks, parts, strict=True)])
@@ -195,6 +195,8 @@ def _check_coverage(items: Sequence[str], groups: Sequence[str], blocks: Sequenc
         seen = (~np.isnan(block)).astype(float)
         together = seen.T @ seen
         bad = np.argwhere(together == 0)
+        if len(bad) and bad[0][0] == bad[0][1]:
+            raise DataError(f"item {items[bad[0][0]]!r} has no response{_in(groups, label)}; leave it out.")
         if len(bad):
             a, b = items[bad[0][0]], items[bad[0][1]]
             raise DataError(

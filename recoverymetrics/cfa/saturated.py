@@ -84,24 +84,37 @@ def fit_saturated(sample: Sample, moments: MomentMap) -> tuple[Sample, float]:
     for g, (label, group) in enumerate(zip(sample.groups, sample.patterns.groups, strict=True)):
         objective = _Saturated(group, moments)
         S, m = _em(group, sample.covariance[g], sample.mean[g])
-        found = scoring(
-            objective.value_gradient,
-            objective.metric,
-            moments.pack(np.zeros((1, 0)), m[None], S[None])[0],
-            tolerance=TOLERANCE / group.total,
-            hessian=objective.hessian,
-            newton_from=0,
-        )
-        if not found.converged:
-            raise DataError(
-                f"the saturated model with missing data did not converge in group {label!r}; too few persons "
-                "answered some items together."
+        try:
+            found = scoring(
+                objective.value_gradient,
+                objective.metric,
+                moments.pack(np.zeros((1, 0)), m[None], S[None])[0],
+                tolerance=TOLERANCE / group.total,
+                hessian=objective.hessian,
+                newton_from=0,
             )
+        except np.linalg.LinAlgError as error:
+            raise DataError(_why_not(sample, g, label, S)) from error
+        if not found.converged:
+            raise DataError(_why_not(sample, g, label, objective.split(found.x)[0]))
         S, m = objective.split(found.x)
         means.append(m)
         covariances.append(S)
         loglik -= found.value * group.total
     return replace(sample, mean=np.stack(means), covariance=np.stack(covariances)), loglik
+
+
+def _why_not(sample: Sample, group: int, label: str, S: FloatArray) -> str:
+    where = f" in group {label!r}" if len(sample.groups) > 1 else ""
+    sd = np.sqrt(np.abs(np.diagonal(S)))
+    R = np.tril(np.abs(S / sd[:, None] / sd), -1)
+    i, j = divmod(int(R.argmax()), len(R))
+    if R[i, j] > 0.9999:
+        return f"items {sample.items[j]!r} and {sample.items[i]!r} are perfectly correlated{where}; leave one of them out."
+    return (
+        f"the saturated model with missing data did not converge{where}; too few persons answered some items together, or "
+        "some items are exact combinations of others."
+    )
 
 
 def _em(group: GroupPatterns, S: FloatArray, m: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -151,7 +151,8 @@ def _tokenise(text: str) -> list[Token]:
         found = _TOKEN.match(text, position)
         here = Token("", text[position], line, position - start + 1)
         if found is None:
-            _complain(text, here, f"unexpected character {text[position]!r}.")
+            hint = "; write =~ for 'is measured by', ~ for 'is predicted by'" if text[position] == "=" else ""
+            _complain(text, here, f"unexpected character {text[position]!r}{hint}.")
         kind = str(found.lastgroup)
         if kind not in ("space", "comment"):
             tokens.append(Token(kind, found.group(), line, here.column))
@@ -222,7 +223,11 @@ def _formula(line: list[Token], position: int, text: str) -> list[Statement]:
             kind, rhs = op, term.name
             if term.name in ("1", "0"):
                 if op != "~":
-                    _complain(text, term.token, f"{term.name!r} on the right of {op!r} is not a variable.")
+                    phantom = f"; for a latent variable without indicators write {target.name} =~ 0*x"
+                    hint = phantom if (op, term.name) == ("=~", "0") else ""
+                    _complain(
+                        text, term.token, f"{term.name!r} on the right of {op!r} is not a variable{hint}."
+                    )
                 kind, rhs = "~1", ""
             modifiers = term.modifiers
             if term.name == "0":
