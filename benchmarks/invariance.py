@@ -1,8 +1,9 @@
-"""DIF sweeps, the invariance ladder and alignment: speed, and a table of power and false positives.
+"""DIF sweeps, the invariance ladder and alignment: speed.
 
 Functions named ``*_rows`` return rows; speed rows have the keys ``task``, ``engine``, ``seconds`` (least processor time of
-several runs) and ``note``. ``python -m benchmarks.invariance`` prints both tables; ``python -m benchmarks.invariance
-lavaan`` times the ladder beside lavaan's (minutes).
+several runs) and ``note``. ``python -m benchmarks.invariance`` prints them, ``python -m benchmarks.invariance FILE`` also
+the sweeps on the file that mirt was timed on, ``python -m benchmarks.invariance lavaan`` times the ladder beside
+lavaan's (minutes). Power and false positives of the DIF methods: ``python -m benchmarks.dif_power``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.invariance import (
-    FlagRule,
     IRTLikelihoodRatio,
+    IRTWald,
     OrdinalLogistic,
     align_groups,
     check_invariance,
@@ -81,11 +82,44 @@ def sweep_rows(repeats: int = 3) -> list[dict[str, Any]]:
             data, group="region", method=IRTLikelihoodRatio(), purify=False
         ),
         "IRT likelihood ratio, purified": lambda: detect_dif(data, group="region", method="irt_lr"),
+        "IRT Wald, two-step, purified": lambda: detect_dif(
+            data, group="region", method=IRTWald(scheme="two_step")
+        ),
+        "lasso": lambda: detect_dif(data, group="region", method="lasso"),
     }
     return [
         {"task": task, "engine": name, "seconds": _least(call, repeats), "note": ""}
         for name, call in calls.items()
     ]
+
+
+MIRT_SECONDS = {"drop (all items once)": 42.851, "drop_sequential (BIC)": 179.480}
+"""mirt 1.47, single thread, 12 graded items x 6 groups x 500 persons; R 4.2.2, other jobs on the second core."""
+
+
+def mirt_rows(path: str | Path, repeats: int = 3) -> list[dict[str, Any]]:
+    """The sweeps that mirt::DIF was timed on, on the same file (columns ``i01`` .. ``i12`` and ``group``)."""
+    data = pd.read_csv(path)
+    items = [name for name in data.columns if name != "group"]
+    rows = []
+    for scheme, purify in (("drop (all items once)", False), ("drop_sequential (BIC)", True)):
+        seconds = _least(
+            lambda purify=purify: detect_dif(
+                data, items=items, group="group", method="irt_lr", purify=purify
+            ),
+            repeats,
+        )
+        theirs = MIRT_SECONDS[scheme]
+        note = f"mirt::DIF {theirs:.0f} s on the same data: {theirs / seconds:.0f} times"
+        rows.append(
+            {
+                "task": f"IRT likelihood-ratio DIF, {scheme}",
+                "engine": "recoverymetrics",
+                "seconds": seconds,
+                "note": note,
+            }
+        )
+    return rows
 
 
 def ladder_data() -> tuple[pd.DataFrame, str]:
@@ -158,62 +192,6 @@ def lavaan_ladder_rows() -> list[dict[str, Any]]:
     ]
 
 
-def conditions(n_items: int = 12) -> dict[str, dict[str, Any]]:
-    """Planted DIF: none; two items balanced; 40% of the items to one side in one region; two discriminations."""
-    one_sided = {(3, j): 0.5 for j in range(round(0.4 * n_items))}
-    return {
-        "no DIF": {},
-        "uniform, 2 items, both directions": {"shift": {(2, 3): 0.5, (4, 8): -0.5}},
-        "uniform, 40% of the items, one direction, one region": {"shift": one_sided},
-        "discrimination halved, 2 items": {"slope": {(2, 3): 0.5, (4, 8): 0.5}},
-    }
-
-
-METHODS: dict[str, tuple[Any, FlagRule]] = {
-    "ordinal logistic (default)": (OrdinalLogistic(), FlagRule()),
-    "ordinal logistic on theta": (OrdinalLogistic(matching="theta"), FlagRule()),
-    "ordinal logistic, product term": (OrdinalLogistic(test="both"), FlagRule()),
-    "ordinal logistic, rest score": (OrdinalLogistic(matching="rest"), FlagRule()),
-    "ordinal logistic, p value alone": (OrdinalLogistic(), FlagRule(minimum=0.0)),
-    "ordinal logistic, McFadden .02": (OrdinalLogistic(), FlagRule(effect="mcfadden")),
-    "Mantel-Haenszel": ("mantel_haenszel", FlagRule()),
-    "SIBTEST": ("sibtest", FlagRule()),
-    "MIMIC": ("mimic", FlagRule()),
-    "IRT likelihood ratio": (IRTLikelihoodRatio(quadrature=31, tolerance=1e-3, min_cell=1), FlagRule()),
-}
-
-
-def power_rows(
-    replications: int = 20, n_items: int = 12, methods: tuple[str, ...] = tuple(METHODS)
-) -> list[dict[str, Any]]:
-    """Power and false-positive rate of the methods under impact, by size of the regions and kind of DIF."""
-    rows = []
-    for size, sizes in SIZES.items():
-        for condition, planted in conditions(n_items).items():
-            counts = {name: np.zeros(4) for name in methods}
-            for r in range(replications):
-                data = graded_regions(1000 + r, sizes, n_items=n_items, **planted)
-                truth = {f"i{j + 1:02d}" for cells in planted.values() for _, j in cells}
-                for name in methods:
-                    method, rule = METHODS[name]
-                    flagged = set(detect_dif(data, group="region", method=method, rule=rule).flagged)
-                    counts[name] += [
-                        len(flagged - truth), n_items - len(truth), len(flagged & truth), len(truth),
-                    ]  # fmt: skip
-            for name, (false, clean, found, planted_items) in counts.items():
-                rows.append(
-                    {
-                        "regions": size,
-                        "condition": condition,
-                        "method": name,
-                        "false_positives": false / clean,
-                        "power": found / planted_items if planted_items else np.nan,
-                        "replications": replications,
-                    }
-                )
-    return rows
-
-
 def _least(call: Callable[[], Any], repeats: int) -> float:
     seconds = []
     for _ in range(repeats):
@@ -224,23 +202,19 @@ def _least(call: Callable[[], Any], repeats: int) -> float:
 
 
 def rows() -> list[dict[str, Any]]:
-    """Sweeps and the ladder; the power table is printed by running this module alone."""
+    """Sweeps and the ladder."""
     return sweep_rows() + ladder_rows()
 
 
-def main(replications: int = 20) -> None:
-    """Print both tables."""
+def main(mirt_data: str | None = None) -> None:
+    """Print the speed rows; with the file that mirt was timed on, those rows too."""
     warnings.simplefilter("ignore")
-    print(pd.DataFrame(rows()).to_string(index=False))
-    table = pd.DataFrame(power_rows(replications))
-    wide = table.pivot_table(
-        index=["method"], columns=["regions", "condition"], values=["false_positives", "power"]
-    )
-    print(wide.round(3).T.to_string())
+    found = rows() + ([] if mirt_data is None else mirt_rows(mirt_data))
+    print(pd.DataFrame(found).to_string(index=False))
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["lavaan"]:
         print(pd.DataFrame([*ladder_rows(3), *lavaan_ladder_rows()]).to_string(index=False))
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+        main(*sys.argv[1:2])
