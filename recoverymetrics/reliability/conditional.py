@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.instrument import read_items
-from recoverymetrics.irt import IRTResult
 from recoverymetrics.reliability import coefficients as c
 from recoverymetrics.reliability.alpha import z_quantile
 from recoverymetrics.reliability.conditional_model import model_conditional_error
@@ -20,6 +19,9 @@ from recoverymetrics.reliability.halves import half_members
 from recoverymetrics.reliability.moments import Moments, moments
 from recoverymetrics.reliability.spec import check_level, check_option
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
+
+if TYPE_CHECKING:
+    from recoverymetrics.irt import IRTResult
 
 Method = Literal[
     "generalizability",
@@ -117,7 +119,7 @@ def conditional_error(
     lord1955, keats1957, thorndike1951, mollenkopf1949, feldt1985, feldtqualls1996, brennan1998, lord1980
     """
     check_level(level)
-    if isinstance(data, IRTResult):
+    if _is_model(data):
         _refuse_choices(items, group, first_half)
         return model_conditional_error(data, method or "sum_score", np.asarray(theta, dtype=float), level)
     method = method or "generalizability"
@@ -143,6 +145,13 @@ def conditional_error(
         {**_overall(tables), "n_items": record.n_items},
         level,
         notes,
+    )
+
+
+def _is_model(data: IntoFrame | IRTResult) -> TypeGuard[IRTResult]:
+    """Whether ``data`` is a fitted item response model; told by what it can do, which loads nothing."""
+    return all(
+        callable(getattr(data, name, None)) for name in ("information", "probabilities", "expected_scores")
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.cfa import CFAResult
 from recoverymetrics.errors import ModelError
 from recoverymetrics.numerics.intervals import wald_interval
 from recoverymetrics.reliability.bifactor import construct_h
@@ -16,6 +16,9 @@ from recoverymetrics.reliability.green_yang import green_yang
 from recoverymetrics.reliability.results import CoefficientResult
 from recoverymetrics.reliability.spec import Denominator, check_level, check_option
 from recoverymetrics.typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from recoverymetrics.cfa import CFAResult
 
 TERMS = ("omega", "ave", "omega_factors", "omega_partial", "ecv", "construct_h", "puc")
 """``omega_factors`` and ``omega_partial`` for factors of factors only, the last three for bifactor models only."""
