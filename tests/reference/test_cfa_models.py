@@ -55,6 +55,7 @@ ROTATED = {"esem_metric", "esem_scalar"}
 OWN_SCORES = {
     "ord_theta": "lavaan's scores depend on the parameterisation; ours are the same in both (tested)",
     "ord_group_theta": "as in ord_theta",
+    "phantom": "without a mean structure lavaan moves all scores by a constant, so that their mean is not zero",
     "mediation_latent": "lavaan leaves the observed mediator out of the prediction",
 }
 
@@ -64,7 +65,7 @@ def left_out(case: str) -> set[str]:
 
     The h0 scaling factor is divided by the number of parameters after equality constraints, as in Mplus; GFI under missing
     data has no published formula that reproduces lavaan's; a saturated model has no critical N and no AGFI; the robust
-    TLI of continuous least squares is lavaan's alone.
+    TLI that lavaan prints for continuous diagonally weighted least squares is the unscaled one.
     """
     entry = reference()[case]
     out = {"scaling.factor.h0"} if "group" in entry["args"] else set()
