@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from recoverymetrics.errors import OptionError
 from recoverymetrics.invariance.dif.spec import check_choice
 
 if TYPE_CHECKING:
     from recoverymetrics.invariance.alignment.result import AlignmentResult
+
+
+COLOURS = 8
+"""Most groups that colours can tell apart."""
 
 
 def plot_alignment(result: AlignmentResult, kind: str, **options: Any) -> Any:
@@ -56,14 +61,34 @@ def _parameters(
     parameters = list(dict.fromkeys(table["parameter"]))
     if ax is None:
         _, ax = plt.subplots(figsize=(6.5, 1.2 + 0.3 * len(parameters)), layout="constrained")
-    for label in result.groups:
+    draw = _by_colour if len(result.groups) <= COLOURS else _by_name
+    draw(ax, table, parameters, result.groups)
+    ordered = table["parameter"].str.contains("|", regex=False).any()
+    kind = "thresholds, sign turned" if ordered else which
+    ax.set_yticks(range(len(parameters)), parameters)
+    ax.set_ylim(len(parameters) - 0.5, -0.5)
+    ax.set_xlabel(f"aligned {kind} ({'circled' if draw is _by_colour else 'named'}: not invariant)")
+    return ax
+
+
+def _by_colour(ax: Any, table: pd.DataFrame, parameters: list[str], groups: tuple[str, ...]) -> None:
+    """A colour for each group; circles where a parameter is not invariant."""
+    for label in groups:
         own = table[table["group"] == label].set_index("parameter").loc[parameters]
         (dots,) = ax.plot(own["estimate"], range(len(parameters)), "o", markersize=4, label=label, alpha=0.8)
         out = own[~own["invariant"]]
         rows = [parameters.index(name) for name in out.index]
         ax.plot(out["estimate"], rows, "o", markersize=11, markerfacecolor="none", color=dots.get_color())
-    ax.set_yticks(range(len(parameters)), parameters)
-    ax.set_ylim(len(parameters) - 0.5, -0.5)
-    ax.set_xlabel(f"aligned {which} (circled: not invariant)")
     ax.legend(title="group", frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return ax
+
+
+def _by_name(ax: Any, table: pd.DataFrame, parameters: list[str], groups: tuple[str, ...]) -> None:
+    """Grey dots; the groups in which a parameter is not invariant in red and by name."""
+    row = table["parameter"].map(parameters.index)
+    out = ~table["invariant"]
+    ax.plot(table.loc[~out, "estimate"], row[~out], "|", markersize=7, color="0.6")
+    ax.plot(table.loc[out, "estimate"], row[out], "o", markersize=4, color="tab:red")
+    for x, y, label in zip(table.loc[out, "estimate"], row[out], table.loc[out, "group"], strict=True):
+        ax.annotate(
+            label, (x, y), (0, 4), textcoords="offset points", ha="center", fontsize=6.5, color="tab:red"
+        )

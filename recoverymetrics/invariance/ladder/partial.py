@@ -39,7 +39,8 @@ class PartialInvariance(AbstractResult):
     freed : tuple of str
         Freed parameters, in the order in which they were freed.
     path : pandas.DataFrame
-        One row per freed parameter: score test, corrected p value, fit afterwards.
+        One row per freed parameter: score test, corrected p value, the group in which it is furthest from the
+        median, fit afterwards.
     holds : bool
         Whether the level holds now.
     reason : str
@@ -148,9 +149,10 @@ def find_partial_invariance(
         freed.append(str(worst["parameter"]))
         fit = result.engine.fit(step.rung.equal, (*result.free, *freed))
         step = judge_level(step.rung, fit, before, result.criteria)
-        rows.append({"step": len(freed), **worst.to_dict(), **_after(step)})
-    columns = ["step", "parameter", "item", "statistic", "df", "p_value", "p_adjusted", "cfi", "delta_cfi",
-               "delta_rmsea", "holds"]  # fmt: skip
+        where = _furthest(step.fit, result.engine, str(worst["parameter"]))
+        rows.append({"step": len(freed), **worst.to_dict(), "group": where, **_after(step)})
+    columns = ["step", "parameter", "item", "statistic", "df", "p_value", "p_adjusted", "group", "cfi",
+               "delta_cfi", "delta_rmsea", "holds"]  # fmt: skip
     return PartialInvariance(
         level=step.rung.level.name,
         step=step,
@@ -160,6 +162,14 @@ def find_partial_invariance(
         reason=reason,
         tests=pd.concat(every, ignore_index=True) if every else pd.DataFrame(columns=columns[:7]),
     )
+
+
+def _furthest(fit: CFAResult, engine: LadderEngine, parameter: str) -> str:
+    """The group (or occasion) in which a freed parameter is furthest from its median."""
+    keys = next(keys for name, _, keys in _candidates(engine, FREEABLE) if name == parameter)
+    values = np.column_stack([engine.values(fit, *key) for key in keys])
+    distance = np.abs(values - np.median(values, axis=0)).sum(axis=1)
+    return engine.cells[int(np.argmax(distance))]
 
 
 def _after(step: LevelResult) -> dict[str, Any]:

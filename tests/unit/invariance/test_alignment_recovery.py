@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from recoverymetrics import OptionError
-from recoverymetrics.invariance import align_groups
+from recoverymetrics.invariance import align_groups, check_invariance
 
 ITEMS = [f"x{j}" for j in range(1, 11)]
 MODEL = "f =~ " + " + ".join(ITEMS)
@@ -89,3 +89,22 @@ def test_intervals_cover_the_planted_means():
         errors.append(means["mean_se"][1:].to_numpy())
     assert np.mean(hits) > 0.88
     assert 0.8 < np.mean(errors) / np.std(spread, axis=0).mean() < 1.2
+
+
+def test_many_groups_are_named_and_not_coloured():
+    import matplotlib.pyplot as plt
+
+    data, _ = planted(1, 12, 300)
+    ladder = check_invariance(data, MODEL, group="country", levels=["metric"])
+    aligned = ladder.align(method="fixed", n_starts=2)
+    ax = aligned.plot("parameters", which="intercepts")
+    named = {text.get_text() for text in ax.texts}
+    tidy = aligned.tidy()
+    out = tidy[~tidy["invariant"] & tidy["parameter"].str.endswith("~1")]
+    assert named == set(out["group"])
+    assert ax.get_legend() is None
+    impact = ladder.plot("impact")
+    assert {text.get_text() for text in impact.texts} == set(data["country"])
+    heights = sorted(text.xyann[1] for text in impact.texts)
+    assert np.diff(heights).min() > 0
+    plt.close("all")

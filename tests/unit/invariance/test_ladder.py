@@ -56,6 +56,10 @@ def test_shifted_intercepts_stop_the_ladder_and_partial_finds_them(shifted):
     assert partial.holds
     assert set(partial.freed) == {"x3~1", "x5~1"}
     assert partial.path["step"].tolist() == [1, 2]
+    assert dict(zip(partial.path["parameter"], partial.path["group"], strict=True)) == {
+        "x3~1": "R2",
+        "x5~1": "R3",
+    }
     assert "criteria hold" in partial.reason
     assert partial.glance()["n_freed"].item() == 2
 

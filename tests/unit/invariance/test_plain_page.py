@@ -63,6 +63,7 @@ def test_many_shifted_questions_allow_nothing():
     assert "should not be compared by their averages" in found.to_html()
 
 
+@pytest.mark.filterwarnings("ignore:.*items are flagged")
 def test_names_questions_and_item_analysis_are_shown(mixed, tmp_path):
     data = factor_data(1, SIZES, means=MEANS, shift={(1, 2): 0.8, (2, 4): -0.9, (2, 1): -0.6})
     answers = data.assign(**{item: np.digitize(data[item], [-1.0, 0.0, 1.0]) for item in ITEMS})
