@@ -78,6 +78,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "fit_irt",
         "fit_mokken",
         "fit_rasch",
+        "fit_rasch_tree",
         "link_scales",
         "simulate_cat",
     ),

@@ -655,4 +655,8 @@ GLOSSARY: dict[str, str] = {
     "rounded": "equivalent score, rounded half up",
     "n_second": "persons behind the second form",
     "n_scores": "number of scores in the table",
+    "node": "place of the node in the tree, depth first from 0",
+    "n_nodes": "number of nodes",
+    "n_leaves": "number of nodes that are not split",
+    "depth": "largest number of splits above a node",
 }

@@ -7,7 +7,7 @@ from recoverymetrics.irt.fit import fit_irt
 from recoverymetrics.irt.linking import LinkResult, link_scales
 from recoverymetrics.irt.mokken import MokkenResult, fit_mokken
 from recoverymetrics.irt.priors import Beta, LogNormal, Normal
-from recoverymetrics.irt.rasch import RaschResult, fit_rasch
+from recoverymetrics.irt.rasch import RaschResult, RaschTree, fit_rasch, fit_rasch_tree
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.irt.spec import AdaptiveQuadrature, Quadrature, QuasiMonteCarlo
 from recoverymetrics.irt.structure import Bifactor
@@ -29,11 +29,13 @@ __all__ = [
     "Quadrature",
     "QuasiMonteCarlo",
     "RaschResult",
+    "RaschTree",
     "equate_models",
     "equate_scores",
     "fit_irt",
     "fit_mokken",
     "fit_rasch",
+    "fit_rasch_tree",
     "link_scales",
     "simulate_cat",
     "vuong_test",

@@ -72,6 +72,11 @@ RESULTS = {
     "explain_invariance": lambda d: rm.check_invariance(d, MODEL, group="region").explain(),
     "align_groups": lambda d: rm.align_groups(d, MODEL, group="region", method="fixed"),
     "detect_dif": lambda d: rm.detect_dif(d, items=ITEMS, group="region"),
+    "detect_dif_ncdif": lambda d: rm.detect_dif(d, items=ITEMS, group="region", method="ncdif"),
+    "detect_dif_lasso": lambda d: rm.detect_dif(d, items=ITEMS, group="region", method="lasso"),
+    "detect_dif_along": lambda d: rm.detect_dif(
+        d.assign(age=range(len(d))), items=ITEMS, by="age", method="score_based"
+    ),
     "check_consensus": lambda d: panel().check_consensus(),
     "participation": lambda d: panel().participation(),
     "stability": lambda d: panel().stability(),
@@ -80,6 +85,7 @@ RESULTS = {
     "map_coverage": lambda d: rm.map_coverage(["q1", "q2"], ["hope", "home"], {"q1": ["hope"]}),
     "fit_mokken": lambda d: rm.fit_mokken(d, items=ITEMS),
     "fit_rasch": lambda d: rm.fit_rasch(d, "pcm", items=ITEMS),
+    "fit_rasch_tree": lambda d: rm.fit_rasch_tree(d, d[["region"]], "pcm", items=ITEMS),
     "simulate_cat": lambda d: rm.simulate_cat(rm.fit_irt(d, "graded", items=ITEMS, se=None), n=50, seed=1),
     "equate_scores": lambda d: rm.equate_scores(d[ITEMS[:3]].sum(axis=1) - 3, d[ITEMS[3:]].sum(axis=1) - 3, paired=True),
 }  # fmt: skip

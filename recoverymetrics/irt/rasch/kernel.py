@@ -115,6 +115,38 @@ def conditional_likelihood(
     return Conditional(loglik, gradient, information)
 
 
+def casewise_scores(beta: FloatArray, codes: IntArray, n_categories: IntArray) -> FloatArray:
+    """Derivatives of each person's conditional log-likelihood in the easiness parameters, shape (n, C).
+
+    A person's indicator of each category less its expectation given the person's raw score.
+
+    Parameters
+    ----------
+    beta : ndarray, shape (C,)
+        Category easiness.
+    codes : ndarray of int, shape (n, J)
+        Category codes, -1 missing.
+    n_categories : ndarray of int, shape (J,)
+        Categories per item.
+    """
+    places = category_slices(n_categories)
+    answered = codes >= 0
+    patterns, which = np.unique(answered, axis=0, return_inverse=True)
+    out = np.zeros((codes.shape[0], beta.size))
+    for g, pattern in enumerate(patterns):
+        items = np.flatnonzero(pattern)
+        if items.size < 2:
+            continue
+        rows = np.flatnonzero(np.asarray(which).ravel() == g)
+        own = codes[np.ix_(rows, items)].astype(np.int64)
+        epsilon = [np.concatenate([[1.0], np.exp(beta[places[j]])])[:, None] for j in items]
+        share = _expected(epsilon, rest_score_distributions(epsilon)) / score_distribution(epsilon)[:, 0]
+        columns = np.concatenate([np.arange(places[j].start, places[j].stop) for j in items])
+        chosen = np.hstack([own[:, [i]] == np.arange(1, n_categories[j]) for i, j in enumerate(items)])
+        out[np.ix_(rows, columns)] = chosen - share[:, own.sum(axis=1)].T
+    return out
+
+
 def _expected(epsilon: Sequence[FloatArray], rest: Sequence[FloatArray]) -> FloatArray:
     """Unnormalised probability of each category given each score, shape (C, S)."""
     S = int(sum(e.shape[0] - 1 for e in epsilon)) + 1
