@@ -109,7 +109,8 @@ def conditional_error(
 
     Examples
     --------
-    >>> right = (np.random.default_rng(1).random((200, 10)) < 0.6).astype(int)
+    >>> rng = np.random.default_rng(1)
+    >>> right = (rng.normal(size=(200, 1)) + rng.normal(size=(200, 10)) > 0).astype(int)
     >>> curve = conditional_error(right, method="binomial").tidy().set_index("score")["estimate"]
     >>> float(curve[5].round(4))
     1.6667
