@@ -99,7 +99,7 @@ def link_scales(
     Raises
     ------
     ModelError
-        Fewer than two common items, several factors, different categories.
+        Fewer than two common items, several factors, different categories, moments of items without difficulties.
     OptionError
         Unknown method.
     """
@@ -110,10 +110,16 @@ def link_scales(
     common = tuple(items) if items is not None else tuple(i for i in a.layout.items if i in b.layout.items)
     _check(a, b, common)
     g, h = group_index(a.layout, group_a), group_index(b.layout, group_b)
-    slope, intercept = _by_moments(a, b, common, g, h, kind)
-    loss = float("nan")
+    start, loss = _by_moments(a, b, common, g, h, kind), float("nan")
     if kind in ("haebara", "stocking_lord"):
-        slope, intercept, loss = _by_curves(a, b, common, g, h, kind, (slope, intercept))
+        slope, intercept, loss = _by_curves(a, b, common, g, h, kind, start or (1.0, 0.0))
+    elif start is None:
+        raise ModelError(
+            f"{kind} needs difficulties with the same order in both calibrations, which nominal items and items keyed "
+            "the other way do not have; use 'stocking_lord' or 'haebara'."
+        )
+    else:
+        slope, intercept = start
     table = _differences(a, b, common, g, h, slope, intercept)
     return LinkResult(kind, slope, intercept, common, loss, table)
 
@@ -147,14 +153,17 @@ def _moments(est: Estimated, common: tuple[str, ...], g: int) -> tuple[FloatArra
 
 def _by_moments(
     a: Estimated, b: Estimated, common: tuple[str, ...], g: int, h: int, kind: str
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
+    """Constants from means and spreads; None where items have no difficulties."""
     (slopes_a, b_a), (slopes_b, b_b) = _moments(a, common, g), _moments(b, common, h)
-    if b_a.size != b_b.size or b_a.size == 0:
-        return 1.0, 0.0
+    if b_a.size != b_b.size or b_a.size == 0 or not np.isfinite([*b_a, *b_b]).all():
+        return None
     if kind == "mean_mean":
         slope = float(np.mean(slopes_a) / np.mean(slopes_b))
     else:
         slope = float(np.std(b_b) / np.std(b_a))
+    if not np.isfinite(slope) or slope <= 0:
+        return None
     return slope, float(np.mean(b_b) - slope * np.mean(b_a))
 
 
