@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -47,7 +48,8 @@ def frame_to_lavaan(frame: pd.DataFrame) -> str:
             if not free and math.isnan(value):
                 raise ModelError(f"{''.join(key)} is fixed but has no value; set free or value.")
             label = str(record["label"] or "")
-            row = Row(*key, groups.index(str(record["group"])), free, value, label=label.strip("."))
+            group, block = groups.index(str(record["group"])), str(record.get("block") or "")
+            row = Row(*key, group, free, value, label=label.strip("."), block=block)
             by_line.setdefault(key, []).append(row)
     return "\n".join([*(_lavaan_line(key, rows) for key, rows in by_line.items()), *lines]) + "\n"
 
@@ -57,13 +59,17 @@ def _lavaan_line(key: tuple[str, str, str], rows: Sequence[Row]) -> str:
     target = "1" if op == "~1" else rhs
     op = "~" if op == "~1" else op
     values = [f"{row.value:.15g}" if not row.free else "NA" for row in rows]
-    terms = [f"{_group_entry(values)}*{target}"]
+    block = rows[0].block if op == "=~" else ""
+    left = f'efa("{block}")*{lhs}' if block else lhs
+    terms = [target if block else f"{_group_entry(values)}*{target}"]
     labels = [row.label for row in rows]
     if any(labels):
         terms.append(
             f"{_group_entry([label or _own(row) for label, row in zip(labels, rows, strict=True)])}*{target}"
         )
-    return f"{lhs} {op} {' + '.join(terms)}"
+    if block and any(labels):
+        terms = terms[1:]
+    return f"{left} {op} {' + '.join(terms)}"
 
 
 def _own(row: Row) -> str:
@@ -77,8 +83,10 @@ def _group_entry(values: Sequence[str]) -> str:
 def to_mplus(table: ParameterTable, spec: EstimatorSpec) -> str:
     """Write the model as Mplus input; the data file and its layout are left for the user to fill in."""
     several = len(table.groups) > 1
-    head = ["TITLE: written by recoverymetrics;", "DATA: FILE IS data.dat;", "VARIABLE:"]
-    head.append(f"  NAMES ARE {' '.join(table.observed)}{' grp' if several else ''};")
+    head = ["TITLE: written by recoverymetrics;", "DATA: FILE IS data.dat;"]
+    if spec.missing == "listwise":
+        head.append("  LISTWISE = ON;")
+    head += ["VARIABLE:", f"  NAMES ARE {' '.join(table.observed)}{' grp' if several else ''};"]
     head.append(f"  USEVARIABLES ARE {' '.join(table.observed)};")
     ordered = [name for name, k in zip(table.observed, table.thresholds, strict=True) if k]
     if ordered:
@@ -89,13 +97,59 @@ def to_mplus(table: ParameterTable, spec: EstimatorSpec) -> str:
     analysis = [f"ANALYSIS: ESTIMATOR = {_mplus_estimator(spec)};"]
     if ordered:
         analysis.append(f"  PARAMETERIZATION = {'THETA' if table.theta else 'DELTA'};")
+    if any(row.block for row in table.rows):
+        analysis.append("  ROTATION = GEOMIN (OBLIQUE 0.01);")
     numbers: dict[str, int] = {}
     body = ["MODEL:"]
     for group in range(len(table.groups)):
         if group:
             body.append(f"MODEL g{group + 1}:")
-        body += [line for row in table.rows if row.group == group for line in _mplus_line(row, numbers)]
-    return "\n".join([*head, *analysis, *body, "OUTPUT: STDYX MODINDICES;"]) + "\n"
+        rows = [row for row in table.rows if row.group == group]
+        body += _mplus_blocks(rows, group)
+        body += [line for row in rows if not row.block for line in _mplus_line(row, numbers, ordered)]
+    constraints = _mplus_constraints(table, numbers)
+    return "\n".join([*head, *analysis, *body, *constraints, "OUTPUT: STDYX MODINDICES;"]) + "\n"
+
+
+def _mplus_blocks(rows: Sequence[Row], group: int) -> list[str]:
+    """One line per exploratory block; in later groups only where loadings are not those of the first."""
+    lines = []
+    for number, name in enumerate(dict.fromkeys(row.block for row in rows if row.block)):
+        loadings = [row for row in rows if row.block == name and row.op == "=~"]
+        if group and all(row.label for row in loadings):
+            continue
+        factors = " ".join(dict.fromkeys(row.lhs for row in loadings))
+        lines.append(
+            f"  {factors} BY {' '.join(dict.fromkeys(row.rhs for row in loadings))} (*{number + 1});"
+        )
+    return lines
+
+
+def _mplus_constraints(table: ParameterTable, numbers: dict[str, int]) -> list[str]:
+    """Constraints and defined parameters in the names that labels have in the input."""
+    if not table.constraints:
+        return []
+    values = {row.label: row.value for row in table.rows if row.label and not row.free}
+
+    def renamed(text: str) -> str:
+        def name(found: re.Match[str]) -> str:
+            word = found.group()
+            if word in numbers:
+                return f"p{numbers[word]}"
+            return f"{values[word]:.10g}" if word in values else word
+
+        return re.sub(r"[^\W\d][\w.]*|\.[\w.]+", name, text).replace("^", "**")
+
+    defined = [c.lhs for c in table.constraints if c.op == ":="]
+    lines = ["MODEL CONSTRAINT:"] + ([f"  NEW ({' '.join(defined)});"] if defined else [])
+    for c in table.constraints:
+        if c.op == "==":
+            lines.append(f"  0 = ({renamed(c.lhs)}) - ({renamed(c.rhs)});")
+        elif c.op == ":=":
+            lines.append(f"  {c.lhs} = {renamed(c.rhs)};")
+        else:
+            lines.append(f"  {renamed(c.lhs)} {c.op} {renamed(c.rhs)};")
+    return lines
 
 
 def _mplus_estimator(spec: EstimatorSpec) -> str:
@@ -106,9 +160,12 @@ def _mplus_estimator(spec: EstimatorSpec) -> str:
     )
 
 
-def _mplus_line(row: Row, numbers: dict[str, int]) -> list[str]:
+def _mplus_line(row: Row, numbers: dict[str, int], ordered: Sequence[str]) -> list[str]:
     if row.origin in ("derived", "exogenous"):
         return []
+    if row.op == "~1" and row.lhs in ordered:
+        wanted = f"  ! {row.lhs} has a free intercept in this group: Mplus needs a factor behind it to estimate one"
+        return [wanted] if row.free else []
     if row.free:
         mark = "*" if math.isnan(row.start) else f"*{row.start:g}"
     else:

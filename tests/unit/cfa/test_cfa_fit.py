@@ -1,4 +1,5 @@
 import pickle
+import warnings
 
 import matplotlib
 import numpy as np
@@ -438,6 +439,30 @@ class TestExport:
             "PARAMETERIZATION",
         ):
             assert part in text
+
+    def test_mplus_input_keeps_constraints_and_blocks(self, data):
+        text = "f =~ x1 + a*x2 + b*x3 + x4\na == 2*b\na > 0\ntotal := a^2 + b"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimationWarning)
+            lines = rm.fit_cfa(data, text).to_mplus().split("\n")
+        at = lines.index("MODEL CONSTRAINT:")
+        assert lines[at + 1 : at + 5] == [
+            "  NEW (total);",
+            "  0 = (p1) - (2 * p2);",
+            "  p1 > 0;",
+            "  total = p1 ** 2 + p2;",
+        ]
+        block = 'efa("e")*f + efa("e")*g =~ x1 + x2 + x3 + x4 + x5 + x6'
+        lines = rm.fit_cfa(data, block).to_mplus().split("\n")
+        assert "  f g BY x1 x2 x3 x4 x5 x6 (*1);" in lines
+        assert "  ROTATION = GEOMIN (OBLIQUE 0.01);" in lines
+
+    def test_exploratory_blocks_come_back(self, data, grouped):
+        block = 'efa("e")*f + efa("e")*g =~ x1 + x2 + x3 + x4 + x5 + x6'
+        fit = rm.fit_cfa(grouped, block, group="country", equal="loadings")
+        for model in (fit.to_lavaan(), fit.parameter_table):
+            again = rm.fit_cfa(grouped, model, group="country")
+            np.testing.assert_allclose(again.tidy().estimate, fit.tidy().estimate, atol=1e-5)
 
     def test_results_travel(self, data):
         fit = rm.fit_cfa(data, TWO)
