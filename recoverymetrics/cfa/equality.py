@@ -81,11 +81,15 @@ def apply_equality(
 ) -> None:
     """Give corresponding parameters of all groups one label, in place."""
     first = {(r.lhs, r.op, r.rhs): r for r in rows if r.group == 0}
+    later: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row.group > 0:
+            later.setdefault((row.lhs, row.op, row.rhs), []).append(row)
     for number, row in enumerate(first.values()):
         key = (row.lhs, row.op, row.rhs)
         if kind_of(row, roles) not in equal or key in freed or row.origin == "exogenous":
             continue
-        others = [r for r in rows if r.group > 0 and (r.lhs, r.op, r.rhs) == key]
+        others = later.get(key, [])
         if not row.free and all(not r.free for r in others):
             continue
         label = row.label or f".p{number + 1}."

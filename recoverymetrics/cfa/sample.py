@@ -102,10 +102,9 @@ def split_groups(data: ItemData, missing: str) -> tuple[tuple[str, ...], tuple[F
         keep = ~np.isnan(data.values).any(axis=1)
     else:
         keep = ~np.isnan(data.values).all(axis=1)
-    blocks, labels = [], []
-    for label, _ in data.by_group():
+    blocks, labels = [], data.groups if data.group is not None else ("all",)
+    for label in labels:
         mask = keep if data.group is None else keep & (data.group == label)
-        labels.append(label)
         blocks.append(data.values if mask.all() else data.values[mask])
     for label, block in zip(labels, blocks, strict=True):
         where = "" if data.group is None else f" in group {label!r}"

@@ -54,7 +54,7 @@ def starting_values(
     covariance, mean, tau : ndarray
         Moments of the groups, (G, p, p), (G, p) and (G, K).
     """
-    theta = np.full(table.n_free, np.nan)
+    theta = [math.nan] * table.n_free
     position = {name: k for k, name in enumerate(table.observed)}
     first = np.concatenate([[0], np.cumsum(table.thresholds)]).tolist()
     starts = factor_starts(table, covariance, position)
@@ -64,7 +64,7 @@ def starting_values(
             theta[k] = (
                 row.start if given else _start(row, starts, covariance, mean, tau, position, first, table)
             )
-    return theta
+    return np.array(theta)
 
 
 def _start(

@@ -275,20 +275,17 @@ def _entry(values: tuple[T, ...], group: int, n_groups: int, name: str, where: s
     return values[group]
 
 
-def _loadings(rows: dict[Key, Row], factor: str, group: int) -> list[Row]:
-    return [r for r in rows.values() if r.op == "=~" and r.lhs == factor and r.group == group]
-
-
 def _scale_factors(rows: dict[Key, Row], roles: Roles, options: TableOptions, group: int) -> None:
     """Give each latent variable a unit: a marker, unless it is standardised or the user chose."""
     in_block = {name for names in roles.blocks.values() for name in names}
     if options.std_lv or options.effect_coding:
         return
-    for factor in roles.latent:
-        if factor in in_block:
-            continue
-        first = _loadings(rows, factor, group)[0]
-        if first.origin != "modified" and first.free:
+    markers: dict[str, Row] = {}
+    for row in rows.values():
+        if row.op == "=~" and row.group == group:
+            markers.setdefault(row.lhs, row)
+    for factor, first in markers.items():
+        if factor not in in_block and first.origin != "modified" and first.free:
             first.fix(1.0)
 
 

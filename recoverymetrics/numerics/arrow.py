@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
@@ -12,6 +13,14 @@ from recoverymetrics.typing import FloatArray, IntArray
 
 DENSE_BELOW = 80
 """Size under which one dense factorisation is quicker than many small ones."""
+
+
+def square_of(index: IntArray) -> Any:
+    """Index of the square block of some rows: slices where they follow one another, which copy nothing."""
+    if len(index) and index[-1] - index[0] == len(index) - 1 and (np.diff(index) == 1).all():
+        rows = slice(int(index[0]), int(index[-1]) + 1)
+        return rows, rows
+    return np.ix_(index, index)
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,11 @@ class Arrow:
         return Arrow((), np.arange(self.size))
 
     @cached_property
+    def squares(self) -> tuple[Any, ...]:
+        """Indices of the local blocks."""
+        return tuple(square_of(part) for part in self.local)
+
+    @cached_property
     def blocks(self) -> tuple[IntArray, ...]:
         """Blocks that nothing connects: the groups when nothing is shared, else everything in one."""
         if len(self.shared) or self.size < DENSE_BELOW:
@@ -54,7 +68,7 @@ class Arrow:
         """``outer middle outer``, block by block where possible."""
         out = np.zeros_like(outer)
         for block in self.blocks:
-            at = np.ix_(block, block)
+            at = square_of(block)
             out[at] = outer[at] @ middle[at] @ outer[at]
         return out
 
@@ -62,7 +76,7 @@ class Arrow:
         """Traces of ``a b`` and of its square."""
         first = second = 0.0
         for block in self.blocks:
-            at = np.ix_(block, block)
+            at = square_of(block)
             product = a[at] @ b[at]
             first += float(np.trace(product))
             second += float((product * product.T).sum())
@@ -134,8 +148,8 @@ class ArrowFactor:
         core = _inverse_from(self.core)
         out[np.ix_(shared, shared)] = core
         links = []
-        for part, root, border in zip(self.arrow.local, self.roots, self.borders, strict=True):
-            out[np.ix_(part, part)] = _inverse_from(root)
+        for at, root, border in zip(self.arrow.squares, self.roots, self.borders, strict=True):
+            out[at] = _inverse_from(root)
             links.append(dtrtrs(root, border, lower=1, trans=1)[0] if border.size else border)
         if len(shared) and links:
             rows = np.concatenate(self.arrow.local)
@@ -174,12 +188,12 @@ def _factor(arrow: Arrow, matrix: FloatArray) -> ArrowFactor | None:
     shared = arrow.shared
     core = matrix if len(shared) == len(matrix) else matrix[np.ix_(shared, shared)]
     roots, borders = [], []
-    for part in arrow.local:
-        root = _cholesky(matrix[np.ix_(part, part)])
+    for part, at in zip(arrow.local, arrow.squares, strict=True):
+        root = _cholesky(matrix[at])
         if root is None:
             return None
         border = _forward(root, matrix[np.ix_(part, shared)])
-        core = core - border.T @ border
+        core = core - border.T @ border if border.size else core
         roots.append(root)
         borders.append(border)
     last = _cholesky(core)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from recoverymetrics.numerics.arrow import Arrow
+from recoverymetrics.numerics.arrow import Arrow, square_of
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
 PATH, COVARIANCE, INTERCEPT, THRESHOLD, SCALE = range(5)
@@ -113,6 +113,11 @@ class RamLayout:
         return tuple(found)
 
     @cached_property
+    def squares(self) -> tuple[Any, ...]:
+        """Indices of each group's parameters in a square matrix."""
+        return tuple(square_of(parameters) for _, parameters, _ in self.reductions)
+
+    @cached_property
     def one_step(self) -> bool:
         """Whether no variable is both a cause and an effect, so that ``(I - A)^-1 = I + A``."""
         paths = self.cells[PATH]
@@ -160,11 +165,11 @@ class RamLayout:
     def gather_square(self, blocks: FloatArray) -> FloatArray:
         """Sum matrices by active cells, shape (G, C_active, C_active), into one by free parameters."""
         total = np.zeros((self.n_free, self.n_free))
-        for block, (cells, parameters, matrix) in zip(blocks, self.reductions, strict=True):
+        for block, (cells, _, matrix), at in zip(blocks, self.reductions, self.squares, strict=True):
             part = block[cells[:, None], cells] if len(cells) < len(block) else block
             if matrix is not None:
                 part = matrix.T @ part @ matrix
-            total[parameters[:, None], parameters] += part
+            total[at] += part
         return total
 
     def spread(self, columns: FloatArray, group: int) -> FloatArray:
