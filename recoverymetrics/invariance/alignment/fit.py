@@ -176,11 +176,10 @@ def align_groups(
 
 
 def align_ladder(result: InvarianceResult, **options: Any) -> AlignmentResult:
-    """Align the configural model of a ladder; ``options`` as in ``align_parameters``."""
-    engine, fit = result.engine, result.steps[0].fit
-    if engine.ordinal and not engine.theta:
-        engine = replace(engine, theta=True)
-        fit = engine.fit()
+    """Align the configural model of a ladder, first-order factors only; ``options`` as in ``align_parameters``."""
+    from recoverymetrics.invariance.ladder.effects import configural_model
+
+    engine, fit = configural_model(result)
     return align_parameters(factor_parameters(fit, engine), engine.sizes, engine.cells, **options)
 
 

@@ -16,6 +16,8 @@ from recoverymetrics.invariance.dif.spec import check_choice
 from recoverymetrics.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from recoverymetrics.cfa.result import CFAResult
+    from recoverymetrics.invariance.ladder.engine import LadderEngine
     from recoverymetrics.invariance.ladder.result import InvarianceResult
 
 NODES = 81
@@ -60,12 +62,17 @@ def is_ordinal(parameters: FactorParameters) -> bool:
     return any("|" in name for name in parameters.intercept_names)
 
 
-def align_factors(result: InvarianceResult, *, reference: int = 0) -> list[tuple[FactorParameters, Aligned]]:
-    """Put the configural parameters of each factor on one metric by FIXED alignment."""
-    engine, configural = result.engine, result.steps[0].fit
+def configural_model(result: InvarianceResult) -> tuple[LadderEngine, CFAResult]:
+    """The ladder's configural model as effect sizes need it: first-order factors, theta parameterisation."""
+    engine = result.engine.first_order()
     if engine.ordinal and not engine.theta:
         engine = replace(engine, theta=True)
-        configural = engine.fit(())
+    return engine, result.steps[0].fit if engine is result.engine else engine.fit()
+
+
+def align_factors(result: InvarianceResult, *, reference: int = 0) -> list[tuple[FactorParameters, Aligned]]:
+    """Put the configural parameters of each factor on one metric by FIXED alignment."""
+    engine, configural = configural_model(result)
     sizes = engine.sizes
     weights = np.sqrt(np.outer(sizes, sizes)) / sizes.mean()
     np.fill_diagonal(weights, 0.0)
@@ -270,10 +277,11 @@ def _observed(result: InvarianceResult, parameters: FactorParameters) -> tuple[F
 def _invariant_means(result: InvarianceResult) -> dict[str, FloatArray]:
     equal = ("thresholds", "loadings", "intercepts") if result.engine.ordinal else ("loadings", "intercepts")
     have = [s.fit for s in result.steps if set(equal) <= set(s.rung.equal) and "means" not in s.rung.equal]
-    fit = have[0] if have and not result.free else result.engine.fit(equal)
+    engine = result.engine.first_order()
+    fit = have[0] if have and not result.free and engine is result.engine else engine.fit(equal)
     found = {}
-    for factor in result.engine.roles.latent:
-        means = result.engine.values(fit, factor, "~1", "")
-        variances = result.engine.values(fit, factor, "~~", factor)
-        found[factor] = _centred(means, np.sqrt(np.maximum(variances, 1e-12)), result.engine.sizes)
+    for factor in engine.roles.latent:
+        means = engine.values(fit, factor, "~1", "")
+        variances = engine.values(fit, factor, "~~", factor)
+        found[factor] = _centred(means, np.sqrt(np.maximum(variances, 1e-12)), engine.sizes)
     return found

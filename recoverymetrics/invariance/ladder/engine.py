@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,6 +95,16 @@ class LadderEngine:
     def ordinal(self) -> bool:
         """Whether the items are ordered."""
         return bool(self.sample.threshold_item.size)
+
+    def first_order(self) -> LadderEngine:
+        """The same without higher-order factors: effect sizes and alignment are about factors that items measure."""
+        latent = set(self.roles.latent)
+        higher = {s.lhs for s in self.parsed.statements if s.op == "=~" and s.rhs in latent}
+        if not higher:
+            return self
+        kept = tuple(s for s in self.parsed.statements if not {s.lhs, s.rhs} & higher)
+        parsed = replace(self.parsed, statements=kept)
+        return replace(self, parsed=parsed, roles=find_roles(parsed))
 
     def fit(self, equal: tuple[str, ...] = (), free: tuple[str, ...] = ()) -> CFAResult:
         """Fit with the given equalities; warnings are kept in the result and not issued again."""

@@ -55,8 +55,6 @@ def explain_invariance(
 
     Raises
     ------
-    ModelError
-        Second-order factors, which are not aligned.
     OptionError
         Unknown factor.
 

@@ -6,7 +6,7 @@ import pytest
 
 from recoverymetrics import DataError, DataWarning, ModelError, OptionError
 from recoverymetrics.cfa import compare_models
-from recoverymetrics.invariance import InvarianceCriteria, check_invariance
+from recoverymetrics.invariance import InvarianceCriteria, align_groups, check_invariance
 from recoverymetrics.invariance.ladder.effects import align_factors
 from recoverymetrics.invariance.ladder.levels import plan_levels
 from recoverymetrics.invariance.ladder.partial import equality_tests
@@ -345,5 +345,11 @@ def test_ordered_bifactor_and_second_order_ladders(parameterization):
     whole = "g =~ " + " + ".join(f"x{i}" for i in range(1, 10))
     bifactor = check_invariance(data, f"{whole}\n{specific}", orthogonal=True, **options)
     assert bifactor.highest == "residuals"
+    sizes = second.effect_sizes()
+    assert sizes["factor"].unique().tolist() == ["s1", "s2", "s3"]
+    assert sizes["dmacs"].max() < 0.2
+    impact = second.impact().set_index(["factor", "group"])["mean_aligned"]
+    assert (impact.xs("B", level="group") > impact.xs("A", level="group") + 0.2).all()
+    assert second.explain(factor="s2").facts.state == "scores"
     with pytest.raises(ModelError, match="measured by factors"):
-        second.effect_sizes()
+        align_groups(data, f"{specific}\ng =~ s1 + s2 + s3", group="region")
