@@ -1,7 +1,9 @@
 """Factor models beside lavaan (where R has it) and semopy, whole calls on the same data in the same run.
 
 Each function returns rows with the keys ``task``, ``engine``, ``seconds`` (least processor time of several runs,
-children excluded), ``megabytes`` (memory added at the peak, where measured) and ``note``.
+children excluded), ``megabytes`` (memory that a warm call adds at its peak: traced allocations here, ``gc()`` in R),
+``cold`` (seconds of processor time that a fresh process takes to load the package and the data and make its first
+call), ``resident`` (megabytes of memory that this process holds at its peak, where the system tells) and ``note``.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -74,6 +77,7 @@ def one_group_rows(repeats: int = 30) -> list[dict[str, Any]]:
         fit.fit_measures()
 
     rows = [_row(task, "recoverymetrics", ours, repeats, "estimates, errors, all fit indices")]
+    rows[0] |= _cold(data, f"fit = rm.fit_cfa(X, {THREE!r}); fit.tidy(); fit.fit_measures()")
     semopy = _semopy(data)
     if semopy is not None:
         rows.append(_row(task, "semopy", semopy, max(repeats // 3, 1), "estimates and errors alone"))
@@ -101,6 +105,7 @@ def group_rows(repeats: int = 3, *, lavaan_ordinal: bool = False) -> list[dict[s
                     "",
                 )
             )
+            rows[-1] |= _cold(data, f"rm.fit_cfa(X, {model!r}, **{options!r}).glance()")
             if ordered and not lavaan_ordinal:
                 continue
             theirs = "c('loadings', 'thresholds')" if ordered else "c('loadings', 'intercepts')"
@@ -121,6 +126,7 @@ def missing_rows(repeats: int = 1) -> list[dict[str, Any]]:
     rows = [
         _row(task, "recoverymetrics", lambda: rm.fit_cfa(holed, model, missing="fiml").glance(), repeats, "")
     ]
+    rows[0] |= _cold(holed, f"rm.fit_cfa(X, {model!r}, missing='fiml').glance()")
     code = f"f <- function() cfa('{model}', X, missing = 'fiml')"
     return rows + _lavaan(task, holed, code, 1)
 
@@ -148,8 +154,32 @@ def _row(task: str, engine: str, call: Callable[[], object], repeats: int, note:
         "engine": engine,
         "seconds": min(seconds),
         "megabytes": round(peak, 1),
+        "cold": None,
+        "resident": None,
         "note": note,
     }
+
+
+def _cold(data: pd.DataFrame, code: str) -> dict[str, float | None]:
+    """Time and memory of the first call in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.csv"
+        data.to_csv(path, index=False)
+        script = (
+            "import warnings; warnings.simplefilter('ignore'); import time; import pandas as pd; "
+            f"import recoverymetrics as rm; X = pd.read_csv({str(path)!r}); {code}; "
+            "print('SECONDS', time.process_time()); print(open('/proc/self/status').read())"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    return _cold_figures(done.stdout)
+
+
+def _cold_figures(printed: str) -> dict[str, float | None]:
+    """Seconds after the word SECONDS, and the high-water mark of resident memory in a Linux process status."""
+    words = printed.split()
+    seconds = float(words[words.index("SECONDS") + 1]) if "SECONDS" in words else None
+    resident = round(float(words[words.index("VmHWM:") + 1]) / 1e3, 1) if "VmHWM:" in words else None
+    return {"cold": seconds, "resident": resident}
 
 
 def _semopy(data: pd.DataFrame) -> Callable[[], object] | None:
@@ -176,19 +206,24 @@ def _lavaan(task: str, data: pd.DataFrame, code: str, repeats: int) -> list[dict
         data.to_csv(path, index=False, na_rep="NA")
         script = (
             f"suppressMessages(library(lavaan)); X <- read.csv('{path}'); {code}; invisible(f()); "
+            "cat('SECONDS', sum(proc.time()[c('user.self', 'sys.self')]), '\\n'); "
+            "s <- '/proc/self/status'; if (file.exists(s)) writeLines(readLines(s)); "
             f"t <- sapply(seq_len({repeats}), function(i) sum(system.time(f())[c('user.self', 'sys.self')])); "
-            "cat('SECONDS', min(t))"
+            "invisible(gc(reset = TRUE)); before <- sum(gc()[, 2]); invisible(f()); "
+            "cat('WARM', min(t), sum(gc()[, 6]) - before)"
         ).replace("\n", "; ")
         done = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, check=False)
-    if done.returncode or "SECONDS" not in done.stdout:
+    if done.returncode or "WARM" not in done.stdout:
         return []
-    seconds = float(done.stdout.split("SECONDS")[1])
+    cold, warm = done.stdout.split("WARM")
+    seconds, megabytes = (float(value) for value in warm.split())
     return [
         {
             "task": task,
             "engine": "lavaan",
             "seconds": seconds,
-            "megabytes": None,
+            "megabytes": round(megabytes, 1),
+            **_cold_figures(cold),
             "note": "processor time in R",
         }
     ]
