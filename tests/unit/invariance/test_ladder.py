@@ -353,3 +353,31 @@ def test_ordered_bifactor_and_second_order_ladders(parameterization):
     assert second.explain(factor="s2").facts.state == "scores"
     with pytest.raises(ModelError, match="measured by factors"):
         align_groups(data, f"{specific}\ng =~ s1 + s2 + s3", group="region")
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    ["ML", "MLR", "MLM", "MLMV", "MLMVS", "MLF", "GLS", "ULS", "ULSM", "ULSMV", "WLS", "DWLS", "WLSMV"],
+)
+def test_every_estimator_climbs_and_finds_the_shifted_item(estimator):
+    data = factor_data(1, [300, 400, 350], means=[0, 0.5, -0.5], shift={(1, 2): 0.8})
+    result = check_invariance(data, MODEL, group="region", estimator=estimator)
+    assert result.partial("scalar").freed == ("x3~1",)
+    ordered = factor_data(6, [500, 400, 450], shift={(1, 1): 0.6}, cuts=[-1.2, 0.6, 1.2])
+    if estimator not in ("ML", "MLR", "MLM", "MLMV", "MLMVS", "MLF", "GLS"):
+        result = check_invariance(ordered, MODEL, group="region", ordered=True, estimator=estimator)
+        assert result.partial("intercepts", until="significance").freed == ("x2~1",)
+
+
+def test_missing_answers_and_clusters_reach_the_score_tests(shifted):
+    holes = shifted.copy()
+    holes.iloc[::7, 0] = np.nan
+    for estimator in ("ML", "MLR"):
+        fiml = check_invariance(holes, MODEL, group="region", estimator=estimator, missing="fiml")
+        assert set(fiml.partial("scalar").freed) == {"x3~1", "x5~1"}
+    grouped = shifted.assign(country=np.arange(len(shifted)) // 25)
+    result = check_invariance(grouped, MODEL, group="region", cluster="country")
+    assert set(result.partial("scalar").freed) == {"x3~1", "x5~1"}
+    with pytest.raises(OptionError, match="clusters"):
+        result.permutation_test("scalar")
+    assert set(result.leave_one_out()["left_out"]) == {"", "R1", "R2", "R3"}
