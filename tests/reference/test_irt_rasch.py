@@ -93,7 +93,21 @@ def _fit(case: str) -> list[Comparison]:
     fit, theirs = fitted(case), load_case("rasch", case)["results"]
     items, persons = fit.item_fit(), fit.person_fit()
     rows = _rows(theirs["personfit"]["p.fit"])
-    compare = []
+    mine = persons["statistic"].to_numpy()[rows]
+    compare = [
+        Comparison("rasch", case, "item chi2", items["statistic"], _numbers(theirs["itemfit"]["i.fit"]), FIT),
+        Comparison("rasch", case, "item df", items["df"], _numbers(theirs["itemfit"]["i.df"]) - 1, 0.0),
+        Comparison("rasch", case, "person chi2", mine, _numbers(theirs["personfit"]["p.fit"]), FIT),
+        Comparison("rasch", case, "eta", fit.fit.eta, -_numbers(theirs["etapar"]), PARAMETER, floor=0.1),
+        Comparison(
+            "rasch",
+            case,
+            "eta SE",
+            np.sqrt(np.diag(fit.fit.covariance)),
+            _numbers(theirs["se_eta"]),
+            PARAMETER,
+        ),
+    ]
     for ours, name, tolerance in NAMES:
         floor = 1.0 if ours.endswith("z") else 1e-2
         compare.append(
@@ -124,7 +138,12 @@ def _fit(case: str) -> list[Comparison]:
 
 def _tests(case: str) -> list[Comparison]:
     fit, theirs = fitted(case), load_case("rasch", case)["results"]
-    compare = []
+    criteria = np.asarray(theirs["IC"]["values"], dtype=float)[2, 2:4]
+    compare = [
+        Comparison(
+            "rasch", case, "conditional AIC, BIC", fit.glance()[["aic", "bic"]].iloc[0], criteria, LOGLIK
+        )
+    ]
     for split in ("median", "mean"):
         reference = theirs.get(f"LRtest_{split}")
         if not reference:
