@@ -115,9 +115,8 @@ def align_groups(
         Starts of the minimisation.
     standard_errors : {"delta", "bootstrap"}, default "delta"
         By the implicit function theorem at the solution, or the spread of ``n_boot`` alignments of configural
-        parameters drawn from their sampling distribution (parametric bootstrap). The loss is nearly kinked where
-        parameters agree, so that the delta method is some 10% too small in small groups; the bootstrap also sees
-        solutions that jump.
+        parameters drawn from their sampling distribution (parametric bootstrap), which also sees solutions that jump
+        and is a little wider.
     n_boot : int, default 200
         Bootstrap draws.
     merge_empty, drop_groups_below
