@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import chdtrc
 
 from recoverymetrics.correlation.bivariate import (
     RHO_LIMIT,
@@ -91,7 +91,7 @@ def fit_polychoric_pair(table: FloatArray) -> PairFit:
     df = rows * columns - rows - columns
     return PairFit(
         float(theta[0]), theta[1:rows], theta[rows:], _inverse(information), loglik, chi2, df,
-        float(chi2_distribution.sf(chi2, df)) if df > 0 else float("nan"), int(total), converged,
+        float(chdtrc(df, chi2)) if df > 0 else float("nan"), int(total), converged,
     )  # fmt: skip
 
 
