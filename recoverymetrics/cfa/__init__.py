@@ -2,7 +2,8 @@
 
 from recoverymetrics.cfa.compare import compare_models
 from recoverymetrics.cfa.fit import fit_cfa, fit_sem
-from recoverymetrics.cfa.montecarlo import MonteCarloPower, monte_carlo_power, monte_carlo_sample_size
+from recoverymetrics.cfa.montecarlo import monte_carlo_power
+from recoverymetrics.cfa.montecarlo_result import MonteCarloPower
 from recoverymetrics.cfa.power import (
     PowerResult,
     chi2_power,
@@ -11,6 +12,7 @@ from recoverymetrics.cfa.power import (
     rmsea_sample_size,
 )
 from recoverymetrics.cfa.result import CFAResult
+from recoverymetrics.cfa.sample_size import monte_carlo_sample_size
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import ParameterTable
 

@@ -1,20 +1,20 @@
-"""Power and required sample size by simulation, parameter by parameter (Muthen & Muthen 2002)."""
+"""Power of every parameter by simulation (Muthen & Muthen 2002)."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from recoverymetrics.cfa.bootstrap import resample
 from recoverymetrics.cfa.esem import has_blocks
 from recoverymetrics.cfa.expressions import jacobian
+from recoverymetrics.cfa.montecarlo_result import MonteCarloPower
 from recoverymetrics.cfa.population import (
     GROUP_COLUMN,
     Population,
@@ -24,7 +24,6 @@ from recoverymetrics.cfa.population import (
 )
 from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec
-from recoverymetrics.display import AbstractResult
 from recoverymetrics.errors import DataError, ModelError, OptionError
 from recoverymetrics.numerics.seeds import spawn
 from recoverymetrics.numerics.threads import single_thread
@@ -39,111 +38,8 @@ MANY = 1e9
 """Persons for which the moments of a population are exact."""
 
 
-@dataclass(frozen=True, repr=False)
-class MonteCarloPower(AbstractResult):
-    """What a model does in samples from a known population.
-
-    Attributes
-    ----------
-    parameters : DataFrame
-        group, lhs, op, rhs, label and population value of each estimated or defined parameter.
-    estimates, errors : ndarray, shape (R, k)
-        Estimates and standard errors of each replication that converged.
-    p_values : ndarray, shape (R,)
-        p value of the test of fit, scaled where the estimator scales it.
-    n : tuple of int
-        Persons of each group.
-    n_reps, n_failed : int
-        Replications asked for, and those that could not be fitted or did not converge.
-    share_admissible : float
-        Share of the converged replications without Heywood cases and the like.
-    df : int
-        Degrees of freedom of the analysis model.
-    misfit : float
-        Chi-square of the analysis model in the population, per person: 0 when it is correct. It is what
-        ``chi2_power`` asks for.
-    alpha : float
-        Level of the tests.
-    search : DataFrame
-        Sample sizes tried and the power found, when a sample size was searched.
-    """
-
-    parameters: pd.DataFrame
-    estimates: FloatArray
-    errors: FloatArray
-    p_values: FloatArray
-    n: tuple[int, ...]
-    n_reps: int
-    n_failed: int
-    share_admissible: float
-    df: int
-    misfit: float
-    alpha: float
-    search: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-    def __repr__(self) -> str:
-        return f"MonteCarloPower(n={sum(self.n)}, n_reps={self.n_reps}, n_failed={self.n_failed}, alpha={self.alpha})"
-
-    @property
-    def converged(self) -> bool:
-        """Whether every replication could be fitted."""
-        return self.n_failed == 0
-
-    @property
-    def admissible(self) -> bool:
-        """Whether every converged replication was admissible."""
-        return self.share_admissible == 1.0
-
-    def tidy(self) -> pd.DataFrame:
-        """One row per parameter.
-
-        Returns
-        -------
-        DataFrame
-            group, lhs, op, rhs, label, population, estimate (mean), bias, relative_bias, sd (of the estimates),
-            std_error (mean), se_ratio (mean standard error over sd), mse, interval_coverage, power (share of
-            replications in which the parameter differs from zero at ``alpha``).
-        """
-        truth = self.parameters["population"].to_numpy()
-        mean, sd = self.estimates.mean(axis=0), self.estimates.std(axis=0, ddof=1)
-        half = ndtri(1.0 - self.alpha / 2.0) * self.errors
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative = np.where(truth != 0, (mean - truth) / truth, np.nan)
-            ratio = self.errors.mean(axis=0) / sd
-        return self.parameters.assign(
-            estimate=mean,
-            bias=mean - truth,
-            relative_bias=relative,
-            sd=sd,
-            std_error=self.errors.mean(axis=0),
-            se_ratio=ratio,
-            mse=((self.estimates - truth) ** 2).mean(axis=0),
-            interval_coverage=(np.abs(self.estimates - truth) <= half).mean(axis=0),
-            power=(np.abs(self.estimates) > half).mean(axis=0),
-        )
-
-    def glance(self) -> pd.DataFrame:
-        """One row: n, n_reps, n_failed, share_converged, share_admissible, df, misfit, rejection_rate, alpha."""
-        known = self.p_values[np.isfinite(self.p_values)]
-        row = {
-            "n": sum(self.n),
-            "n_reps": self.n_reps,
-            "n_failed": self.n_failed,
-            "share_converged": 1.0 - self.n_failed / self.n_reps,
-            "share_admissible": self.share_admissible,
-            "df": self.df,
-            "misfit": self.misfit,
-            "rejection_rate": float((known < self.alpha).mean()) if known.size else math.nan,
-            "alpha": self.alpha,
-        }
-        return pd.DataFrame([row])
-
-    def _title(self) -> str:
-        return f"Monte Carlo power, n = {sum(self.n)}, {self.n_reps} replications"
-
-
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What every replication shares: population, fitted template, population values of its rows."""
 
     population: Population
@@ -157,7 +53,7 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Task:
-    plan: _Plan
+    plan: Plan
     sizes: tuple[int, ...]
     rng: np.random.Generator
 
@@ -233,98 +129,15 @@ def monte_carlo_power(
     True
     """
     sizes = check_sizes(n)
-    _check(n_reps, alpha, missing_rate)
-    plan = _prepare(population, model, sizes, missing_rate, options)
+    check_plan(n_reps, alpha, missing_rate)
+    plan = prepare(population, model, sizes, missing_rate, options)
     if len(sizes) == 1:
         sizes = plan.population.sizes(sizes[0])
-    return _run(plan, sizes, n_reps, alpha, seed, workers)
+    return run_plan(plan, sizes, n_reps, alpha, seed, workers)
 
 
-def monte_carlo_sample_size(
-    population: str | CFAResult,
-    model: str | None = None,
-    *,
-    parameter: str | Sequence[str],
-    power: float = 0.80,
-    n_reps: int = 500,
-    alpha: float = 0.05,
-    n_max: int = 100_000,
-    share: Sequence[float] | None = None,
-    missing_rate: float = 0.0,
-    seed: Seed = None,
-    workers: Workers = None,
-    **options: Any,
-) -> MonteCarloPower:
-    r"""Smallest sample in which a parameter is found with the wanted power, by simulation.
-
-    A probit curve in the root of n, to which every size tried adds a point, says where to look next; the search ends
-    when the curve's answer moves by less than 2%.
-
-    Parameters
-    ----------
-    population, model : str or CFAResult, str
-        As in `monte_carlo_power`.
-    parameter : str or sequence of str
-        Model line (``"f =~ x1"``, ``"y ~ x"``), label or defined parameter; of several, the one with least power
-        counts. In several groups the least over groups.
-    power : float, default 0.80
-        Wanted power.
-    n_reps, alpha, missing_rate, seed, workers
-        As in `monte_carlo_power`; ``n_reps`` for every size tried.
-    n_max : int, default 100000
-        Where to give up.
-    share : sequence of float, optional
-        Relative sizes of the groups of a population text; as many as groups.
-    **options
-        As in `fit_cfa`.
-
-    Returns
-    -------
-    MonteCarloPower
-        At the size found, persons of all groups in ``n``; ``search`` lists the sizes tried.
-
-    Raises
-    ------
-    OptionError
-        Unknown parameters, powers outside (0, 1), and parameters that no sample below ``n_max`` finds.
-
-    Examples
-    --------
-    >>> text = "f =~ 0.8*x1 + 0.7*x2 + 0.6*x3\ng =~ 0.8*x4 + 0.7*x5 + 0.6*x6\nf ~~ 0.3*g"
-    >>> found = monte_carlo_sample_size(text, parameter="f ~~ g", n_reps=50, seed=1)
-    >>> 90 < sum(found.n) < 200
-    True
-    """
-    if not 0 < power < 1:
-        raise OptionError(f"power={power} must lie between 0 and 1.")
-    _check(n_reps, alpha, missing_rate)
-    parts = check_sizes(n=[1000] * (1 if share is None else len(share)))
-    plan = _prepare(population, model, parts, missing_rate, options)
-    if share is not None:
-        total = float(np.sum(share))
-        plan = replace(plan, population=replace(plan.population, share=np.asarray(share, float) / total))
-    picked = _find(plan.parameters, parameter)
-    runs: dict[int, MonteCarloPower] = {}
-    n = 200 * len(plan.population.groups)
-    for rng in spawn(seed, 8):
-        runs[n] = _run(plan, plan.population.sizes(n), n_reps, alpha, rng, workers)
-        wanted = _next_size(runs, picked, power, alpha)
-        if wanted > n_max:
-            raise OptionError(
-                f"no sample of up to {n_max} persons finds {parameter!r} with power {power}; the parameter is too close "
-                "to zero."
-            )
-        done = abs(wanted - n) <= max(0.02 * n, 2.0) or wanted in runs
-        n = wanted
-        if done:
-            break
-    if n not in runs:
-        runs[n] = _run(plan, plan.population.sizes(n), n_reps, alpha, spawn(seed, 9)[-1], workers)
-    rows = [(k, float(run.tidy()["power"].to_numpy()[picked].min())) for k, run in sorted(runs.items())]
-    return replace(runs[n], search=pd.DataFrame(rows, columns=["n", "power"]))
-
-
-def _check(n_reps: int, alpha: float, missing_rate: float) -> None:
+def check_plan(n_reps: int, alpha: float, missing_rate: float) -> None:
+    """Refuse impossible numbers of replications, levels and rates."""
     if n_reps < 2:
         raise OptionError(f"n_reps={n_reps} must be at least 2.")
     if not 0 < alpha < 1:
@@ -333,13 +146,13 @@ def _check(n_reps: int, alpha: float, missing_rate: float) -> None:
         raise OptionError(f"missing_rate={missing_rate} must lie between 0 and 1.")
 
 
-def _prepare(
+def prepare(
     source: str | CFAResult,
     model: str | None,
     sizes: tuple[int, ...],
     missing_rate: float,
     options: dict[str, Any],
-) -> _Plan:
+) -> Plan:
     """Fit the analysis model once to a large sample, for its table, and to the population, for its true values."""
     from recoverymetrics.cfa.fit import fit_cfa
     from recoverymetrics.cfa.pipeline import fit_table
@@ -376,7 +189,7 @@ def _prepare(
     parameters = tidy.loc[kept, ["group", "lhs", "op", "rhs", "label"]].reset_index(drop=True)
     parameters["population"] = _clean(tidy.loc[kept, "estimate"].to_numpy())
     misfit = max(truth.test.chi2 / truth.sample.total, 0.0)
-    return _Plan(
+    return Plan(
         population, template, truth.theta, parameters, kept, misfit if misfit > 1e-9 else 0.0, missing_rate
     )
 
@@ -422,9 +235,10 @@ def _exact(population: Population, template: CFAResult) -> Sample:
     )
 
 
-def _run(
-    plan: _Plan, sizes: tuple[int, ...], n_reps: int, alpha: float, seed: Seed, workers: Workers
+def run_plan(
+    plan: Plan, sizes: tuple[int, ...], n_reps: int, alpha: float, seed: Seed, workers: Workers
 ) -> MonteCarloPower:
+    """Draw and fit all replications of one size."""
     tasks = [_Task(plan, sizes, rng) for rng in spawn(seed, n_reps)]
     with single_thread():
         found = [r for r in map_tasks(_replicate, tasks, workers=workers) if r is not None]
@@ -483,54 +297,3 @@ def _numbers(fit: CFAResult, kept: BoolArray) -> tuple[FloatArray, FloatArray]:
     defined = np.asarray(fit.constraints.defined_values(fit.theta), dtype=float)
     own = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", J, fit.covariance, J), 0.0))
     return np.concatenate([values, defined]), np.concatenate([errors, own])
-
-
-def _find(parameters: pd.DataFrame, wanted: str | Sequence[str]) -> list[int]:
-    """Rows of the parameters that are named by line or label."""
-    names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
-    found: list[int] = []
-    for name in names:
-        text = "".join(name.split())
-        rows = [
-            k
-            for k, row in enumerate(parameters.itertuples())
-            if text
-            in (row.label, f"{row.lhs}{row.op}{row.rhs}", f"{row.rhs}{row.op}{row.lhs}" * (row.op == "~~"))
-            or (row.op == ":=" and row.lhs == text)
-            or (row.op == "~1" and text in (f"{row.lhs}~1", f"{row.lhs}~"))
-        ]
-        if not rows:
-            raise OptionError(
-                f"parameter={name!r} is not an estimated parameter of the analysis; they are "
-                f"{', '.join(dict.fromkeys(f'{r.lhs} {r.op} {r.rhs}'.strip() for r in parameters.itertuples()))}."
-            )
-        found += rows
-    return found
-
-
-def _next_size(runs: dict[int, MonteCarloPower], picked: list[int], power: float, alpha: float) -> int:
-    """Where a probit curve in the root of n through all runs reaches the wanted power."""
-    sizes = np.array(sorted(runs), dtype=float)
-    powers = np.stack([runs[int(k)].tidy()["power"].to_numpy()[picked] for k in sizes])
-    weakest = powers[-1].argmin() if len(powers) else 0
-    trials = np.array([len(runs[int(k)].estimates) for k in sizes], dtype=float)
-    last = runs[int(sizes[-1])]
-    worst = picked[int(weakest)]
-    truth = abs(float(last.parameters["population"].iloc[worst]))
-    slope = truth / (float(last.errors[:, worst].mean()) * math.sqrt(sizes[-1]))
-    critical = ndtri(1.0 - alpha / 2.0)
-    if slope <= 0:
-        return 10**9
-    root = (critical + ndtri(power)) / slope
-    informative = (powers[:, weakest] > 0.02) & (powers[:, weakest] < 0.995)
-    if informative.any():
-        p, m, x = powers[informative, weakest], trials[informative], np.sqrt(sizes[informative])
-        y, density = ndtri(p), np.exp(-0.5 * ndtri(p) ** 2) / math.sqrt(2.0 * math.pi)
-        weight = m * density**2 / (p * (1.0 - p))
-        if len(x) == 1:
-            root = x[0] + (ndtri(power) - y[0]) / slope
-        else:
-            # the slope is known from the standard errors; the points give the level of the curve
-            level = float((weight * (y - slope * x)).sum() / weight.sum())
-            root = (ndtri(power) - level) / slope
-    return int(min(max(math.ceil(max(root, 0.0) ** 2), 3 * len(last.n) + 3, 10), 10**9))

@@ -4,7 +4,7 @@ import pytest
 
 import recoverymetrics as rm
 from recoverymetrics.cfa import chi2_power
-from recoverymetrics.cfa.montecarlo import MonteCarloPower
+from recoverymetrics.cfa.montecarlo_result import MonteCarloPower
 from recoverymetrics.cfa.population import analysis_text, read_population
 from recoverymetrics.errors import ModelError, OptionError
 
