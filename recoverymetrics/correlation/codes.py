@@ -71,6 +71,8 @@ def _check_categories(item: str, seen: FloatArray) -> None:
 def keep_rows(data: ItemData, missing: str) -> ItemData:
     """Complete rows under ``"listwise"``, all rows else; raises when nothing is left."""
     kept = data.complete() if missing == "listwise" else data
+    if data.n < 2:
+        raise DataError("there is 1 row; correlations need several persons.")
     if kept.n < 2:
         raise DataError(
             f"{kept.n} of {data.n} rows are complete on all {data.n_items} items; use missing='pairwise' or "

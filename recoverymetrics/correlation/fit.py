@@ -15,6 +15,7 @@ from recoverymetrics.correlation.moments import GroupMoments, check_definite
 from recoverymetrics.correlation.result import CorrelationResult, PolychoricResult
 from recoverymetrics.errors import DataError, EstimationWarning, OptionError
 from recoverymetrics.instrument import ItemData, read_items
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.numerics.covariance import (
     correlation_acov,
     covariance_to_correlation,
@@ -263,7 +264,8 @@ def _with_acov(moments: GroupMoments, values: FloatArray, kind: bool | str, miss
     else:
         return moments
     errors = np.zeros((p, p))
-    errors[np.triu_indices(p, 1)] = np.sqrt(np.diag(acov) / moments.n)
+    with np.errstate(invalid="ignore"):  # fewer rows than items leave no covariance to speak of
+        errors[np.triu_indices(p, 1)] = np.sqrt(np.diag(acov) / moments.n)
     return replace(moments, acov=acov if kind else None, std_errors=errors + errors.T)
 
 
@@ -339,8 +341,13 @@ def _notes(
             notes.append(f"the estimation did not converge{where}.")
         if not moments.positive_definite:
             smallest = moments.smoothing.smallest_eigenvalue if moments.smoothing else np.nan
+            few = (
+                f"; {moments.n} rows are too few for {data.n_items} items"
+                if moments.n <= data.n_items
+                else ""
+            )
             notes.append(
-                f"the correlation matrix{where} is not positive definite (smallest eigenvalue {smallest:.3g}); "
+                f"the correlation matrix{where} is not positive definite (smallest eigenvalue {smallest:.3g}{few}); "
                 "smooth=True changes it so that it is."
             )
     for note in notes:
@@ -351,7 +358,14 @@ def _notes(
 def _group_rows(data: ItemData) -> list[tuple[str, IntArray]]:
     if data.group is None:
         return [("all", np.arange(data.n))]
-    return [(label, np.flatnonzero(data.group == label)) for label in data.groups]
+    groups = [(label, np.flatnonzero(data.group == label)) for label in data.groups]
+    for label, rows in groups:
+        if rows.size < 3:
+            raise DataError(
+                f"group {label!r} has {plural(rows.size, 'row')}, too few for a correlation; join it with another "
+                "group or leave it out."
+            )
+    return groups
 
 
 def rank_columns(values: FloatArray) -> FloatArray:

@@ -11,10 +11,17 @@ from scipy.special import ndtri
 
 from recoverymetrics.correlation.moments import GroupMoments
 from recoverymetrics.display import AbstractResult
+from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+def check_level(conf_level: float) -> None:
+    """Refuse levels of confidence that are no probability."""
+    if not 0.0 < conf_level < 1.0:
+        raise OptionError(f"conf_level={conf_level!r} must lie between 0 and 1, such as 0.95.")
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,7 @@ class CorrelationResult(AbstractResult):
 
     def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
         """One row per pair of items and group, with a standard error and an interval (Fisher's z)."""
+        check_level(conf_level)
         tables = [self._pairs(m, conf_level) for m in self.moments]
         return pd.concat(tables, ignore_index=True)
 
@@ -162,6 +170,10 @@ class CorrelationResult(AbstractResult):
         """
         from recoverymetrics.correlation.figures import draw_heat_map
 
+        if group is not None and group not in self.groups:
+            raise DataError(
+                f"there is no group {group!r}; the groups are {', '.join(map(repr, self.groups))}."
+            )
         chosen = self.moments[0] if group is None else self.moments[self.groups.index(group)]
         title = f"{self.method.capitalize()} correlations" + (f", {chosen.label}" if self.grouped else "")
         return draw_heat_map(self._square(chosen.correlations), title=title, ax=ax, annotate=annotate)

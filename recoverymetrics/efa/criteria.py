@@ -250,6 +250,8 @@ class Simplimax(RotationCriterion):
         square = L * L
         s, p, k = L.shape
         count = p * (k - 1) if self.n_zeros is None else self.n_zeros
+        if not 1 <= count <= p * k:
+            raise OptionError(f"n_zeros={count!r} must lie between 1 and {p * k}, the number of loadings.")
         limit = np.partition(square.reshape(s, -1), count - 1, axis=1)[:, count - 1]
         small = square <= limit[:, None, None]
         return np.sum(square * small, axis=(1, 2)), 2.0 * L * small

@@ -77,7 +77,8 @@ def _draw_crossing(result: RetentionResult, ax: Axes, shown: int) -> None:
     at = np.arange(first - 1, min(first + 4, shown))
     inset = ax.inset_axes((0.42, 0.34, 0.54, 0.36))
     _draw_eigenvalues(result, inset, shown)
-    values = np.concatenate([result.eigenvalues[at], np.ravel(result.reference)[at]])
+    reference = result.eigenvalues if result.reference is None else result.reference
+    values = np.concatenate([result.eigenvalues[at], reference[at]])
     margin = 0.08 * float(np.ptp(values))
     inset.set_xlim(at[0] + 0.7, at[-1] + 1.3)
     inset.set_ylim(float(values.min()) - margin, float(values.max()) + margin)

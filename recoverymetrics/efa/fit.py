@@ -18,6 +18,7 @@ from recoverymetrics.efa.result import EFAEstimates, EFAResult, EFASpec
 from recoverymetrics.efa.rotation import Rotation, reorder, rotate
 from recoverymetrics.errors import DataError, EstimationWarning, ModelError, OptionError
 from recoverymetrics.instrument import ItemData, read_items, to_pandas
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.typing import FloatArray, IntoFrame, Seed
 
 CorrelationKind = Literal["pearson", "spearman", "polychoric", "tetrachoric", "fiml", "cor"]
@@ -150,6 +151,8 @@ def fit_efa(
     found = extractor(source.matrix, n_factors)
     rotated = rotate_extracted(found.loadings, criterion, n_starts, seed)
     rotation_name = "none" if criterion is None else rotation if isinstance(rotation, str) else criterion.name
+    if se == "bootstrap" and n_boot < 2:
+        raise OptionError(f"n_boot={n_boot!r} must be at least 2; a few hundred give stable standard errors.")
     errors: tuple[FloatArray | None, FloatArray | None] = (None, None)
     if se is not None:
         from recoverymetrics.efa.std_errors import ErrorRequest, bootstrap_errors, delta_errors
@@ -222,7 +225,8 @@ def read_factor_input(
     if not np.isfinite(moments.correlations).all():
         i, j = np.argwhere(~np.isfinite(moments.correlations))[0]
         raise DataError(
-            f"items {record.items[i]!r} and {record.items[j]!r} have no correlation (too few pairs)."
+            f"items {record.items[i]!r} and {record.items[j]!r} have no correlation (too few persons "
+            "answered both); leave one of them out."
         )
     n = float(record.complete().n) if missing == "listwise" else float(record.n)
     return FactorInput(
@@ -249,13 +253,27 @@ def _read_matrix(data: IntoFrame, n_obs: float | None, smooth: bool) -> FactorIn
         raise DataError(
             f"a correlation matrix is square; the data have {matrix.shape[0]} rows and {matrix.shape[1]} columns."
         )
-    if not np.allclose(matrix, matrix.T, atol=1e-8) or not np.allclose(np.diag(matrix), 1.0, atol=1e-8):
-        raise DataError("a correlation matrix is symmetric with ones on its diagonal; this one is not.")
+    if not np.allclose(np.diag(matrix), 1.0, atol=1e-8):
+        raise DataError(
+            "a correlation matrix has ones on its diagonal; this one does not: is it a covariance matrix?"
+        )
+    names = [str(column) for column in frame.columns]
+    outside = np.argwhere(~(np.abs(matrix) <= 1.0 + 1e-8) & ~np.eye(len(matrix), dtype=bool))
+    if outside.size:
+        i, j = outside[0]
+        raise DataError(
+            f"the correlation of {names[i]!r} and {names[j]!r} is {matrix[i, j]:g}; correlations lie between -1 and 1. "
+            "Correct it, or leave one of the two items out."
+        )
+    if n_obs is not None and not n_obs > 1:
+        raise OptionError(f"n_obs={n_obs!r} must be the number of persons, more than 1.")
+    if not np.allclose(matrix, matrix.T, atol=1e-8):
+        raise DataError("a correlation matrix is symmetric; this one is not.")
     if smooth:
         from recoverymetrics.numerics.smoothing import smooth_correlation
 
         matrix = smooth_correlation(matrix).matrix
-    return FactorInput(0.5 * (matrix + matrix.T), tuple(str(c) for c in frame.columns), n_obs, "cor")
+    return FactorInput(0.5 * (matrix + matrix.T), tuple(names), n_obs, "cor")
 
 
 def _resolve_extraction(extraction: str | PrincipalAxis) -> tuple[Extractor, str]:
@@ -276,19 +294,20 @@ def _resolve_extraction(extraction: str | PrincipalAxis) -> tuple[Extractor, str
 
 
 def _check_n_factors(p: int, n_factors: int) -> None:
-    if not isinstance(n_factors, int | np.integer) or n_factors < 1:
+    if isinstance(n_factors, bool) or not isinstance(n_factors, int | np.integer) or n_factors < 1:
         raise OptionError(f"n_factors={n_factors!r} must be a whole number of at least 1.")
     if n_factors >= p or degrees_of_freedom(p, n_factors) < 0:
         most = max((k for k in range(1, p) if degrees_of_freedom(p, k) >= 0), default=0)
+        said = plural(n_factors, "factor") + (" is" if n_factors == 1 else " are")
         raise ModelError(
-            f"{n_factors} factors are not identified by {p} items (degrees of freedom below 0); "
-            f"the most that {p} items can carry is {most}."
+            f"{said} not identified by {plural(p, 'item')} (degrees of freedom below 0); "
+            + (f"the most that {p} items can carry is {most}." if most else "give at least three items.")
         )
 
 
 def _check_definite(matrix: FloatArray, extraction: str) -> None:
     smallest = float(np.linalg.eigvalsh(matrix)[0])
-    if smallest <= 1e-12 and extraction in ("ml", "gls"):
+    if smallest <= 1e-12 and extraction in ("ml", "gls", "wls"):
         raise ModelError(
             f"extraction={extraction!r} needs a positive definite correlation matrix (smallest eigenvalue "
             f"{smallest:.3g}); use smooth=True, extraction='minres', or look for duplicated items."

@@ -163,6 +163,8 @@ def graph_analysis(
     source = read_factor_input(data, items, correlation, missing, n_obs, False)
     if source.n is None:
         raise OptionError("graph analysis needs the number of persons; give n_obs with a correlation matrix.")
+    if n_boot < 0:
+        raise OptionError(f"n_boot={n_boot!r} must be 0 (no bootstrap) or a number of samples.")
     base = explore_graph(source.matrix, source.n, source.items)
     if n_boot == 0:
         return GraphResult(base, source.n, correlation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,6 +16,7 @@ from recoverymetrics.efa.fit import fit_efa
 from recoverymetrics.efa.result import EFAResult
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import read_items
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 if TYPE_CHECKING:
@@ -146,7 +148,7 @@ def compare_structures(
     Raises
     ------
     DataError
-        With fewer than two groups.
+        With fewer than two groups, or a group that has no more rows than items.
 
     Examples
     --------
@@ -162,10 +164,27 @@ def compare_structures(
         raise DataError("comparing structures needs at least two groups; name them with group=.")
     frame = pd.DataFrame(record.values, columns=list(record.items))
     pooled = fit_efa(frame, n_factors, **options)
-    fits = {label: fit_efa(frame[record.group == label], n_factors, **options) for label in record.groups}
+    fits = {
+        label: _fit_group(label, frame[record.group == label], n_factors, options) for label in record.groups
+    }
     target = pooled.estimates.loadings
     aligned = {label: _procrustes(fit.estimates.unrotated, target) for label, fit in fits.items()}
     return StructureComparison(pooled, fits, aligned)
+
+
+def _fit_group(label: str, frame: pd.DataFrame, n_factors: int, options: dict[str, Any]) -> EFAResult:
+    """Solution of one group; its warnings name the group."""
+    if len(frame) <= frame.shape[1]:
+        raise DataError(
+            f"group {label!r} has {plural(len(frame), 'row')} for {frame.shape[1]} items, too few for factors of its "
+            "own; join it with another group or leave it out."
+        )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit = fit_efa(frame, n_factors, **options)
+    for warning in caught:
+        warnings.warn(f"group {label!r}: {warning.message}", warning.category, stacklevel=3)
+    return fit
 
 
 def _procrustes(loadings: FloatArray, target: FloatArray) -> FloatArray:

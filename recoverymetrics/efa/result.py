@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from recoverymetrics.correlation.result import check_level
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.efa.measures import FitMeasures
 from recoverymetrics.typing import BoolArray, FloatArray, IntoFrame
@@ -229,6 +230,7 @@ class EFAResult(AbstractResult):
 
     def tidy(self, *, conf_level: float = 0.95) -> pd.DataFrame:
         """One row per loading: item, factor, estimate, and standard error and interval where computed."""
+        check_level(conf_level)
         errors = self.estimates.std_errors
         flat = self.estimates.loadings.ravel()
         error = np.full(flat.size, np.nan) if errors is None else errors.ravel()

@@ -292,6 +292,8 @@ def suggest_n_factors(
     options = parallel or ParallelAnalysis()
     _check_options(options)
     _check_methods(methods, correlation)
+    if max_factors is not None and max_factors < 1:
+        raise OptionError(f"max_factors={max_factors!r} must be at least 1, or None.")
     source = read_factor_input(data, items, correlation, missing, n_obs, smooth)
     limit = max_factors or _default_limit(len(source.items))
     streams = dict(zip(methods, spawn(seed, len(methods)), strict=True))

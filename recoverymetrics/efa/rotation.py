@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from recoverymetrics.efa.criteria import Promax, RotationCriterion, Varimax
 from recoverymetrics.efa.descent import minimise
+from recoverymetrics.errors import OptionError
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import FloatArray, Seed
 
@@ -30,7 +31,7 @@ class Rotation:
     value : float
         Criterion at the solution (NaN for promax).
     converged : bool
-        The projected gradient of the best start vanished.
+        The projected gradient of the best start vanished, its factors apart.
     n_starts : int
         Starts tried.
     n_best : int
@@ -84,6 +85,8 @@ def rotate(
         Of the start with the lowest value; starts whose factors fell into one another, where the criterion has no
         minimum, count only when all did.
     """
+    if n_starts < 1:
+        raise OptionError(f"n_starts={n_starts!r} must be at least 1.")
     p, k = loadings.shape
     if k == 1:
         return Rotation(loadings, np.eye(1), np.eye(1), float("nan"), True, 1, 1, 0)
@@ -101,7 +104,7 @@ def rotate(
     inverse = np.linalg.inv(T[best])
     pattern = length * (A @ inverse.T) if criterion.oblique else length * (A @ T[best])
     phi = T[best].T @ T[best] if criterion.oblique else np.eye(k)
-    settled = bool(found.size[best] < max(tolerance, 1e-5))
+    settled = bool(found.size[best] < max(tolerance, 1e-5) and apart[best])
     return Rotation(
         pattern, phi, T[best], float(value[best]), settled, len(starts), n_best, found.iterations
     )  # fmt: skip

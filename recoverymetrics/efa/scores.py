@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.errors import DataError, OptionError
+from recoverymetrics.errors import DataError, ModelError, OptionError
 from recoverymetrics.instrument import read_items
 from recoverymetrics.typing import FloatArray, IntoFrame
 
@@ -67,10 +67,18 @@ def weights_of(fit: EFAResult, method: str) -> FloatArray:
     ------
     OptionError
         Unknown method.
+    ModelError
+        A correlation matrix without an inverse, where the method needs one.
     """
     key = method.lower().replace("_", "")
     if key not in METHODS:
         raise OptionError(f"method={method!r} is not known; choose one of {', '.join(map(repr, METHODS))}.")
+    smallest = float(np.linalg.eigvalsh(fit.correlation_matrix)[0])
+    if smallest <= 1e-12 and key in ("regression", "thurstone", "tenberge"):
+        raise ModelError(
+            f"{method!r} scores need a correlation matrix that can be inverted (smallest eigenvalue {smallest:.3g}); "
+            "leave out one of the items that say the same, fit with smooth=True, or use method='harman'."
+        )
     estimates = fit.estimates
     return METHODS[key](fit.correlation_matrix, estimates.loadings, estimates.phi, estimates.uniquenesses)
 

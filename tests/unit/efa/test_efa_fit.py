@@ -1,6 +1,7 @@
 """The entry function of factor analysis: recovery, flags, hand-over, refusals."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -267,9 +268,46 @@ def test_factorability():
     assert list(found.tidy().columns) == ["item", "kmo", "smc"]
 
 
+def copied():
+    return sample(300).assign(z=sample(300)["i00"])
+
+
+def lopsided():
+    return ["a"] * 1990 + ["b"] * 10
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
+        (lambda: fit_efa(sample().iloc[:, :2], 1), rm.ModelError, "1 factor is not .* at least three items"),
+        (lambda: fit_efa(sample(), True), rm.OptionError, "whole number"),
+        (lambda: fit_efa(sample(), 2, n_starts=0), rm.OptionError, "n_starts=0"),
+        (lambda: fit_efa(sample(), 2, se="bootstrap", n_boot=1), rm.OptionError, "n_boot=1 .* at least 2"),
+        (lambda: fit_efa(population(), 2, correlation="cor", n_obs=-1), rm.OptionError, "number of persons"),
+        (
+            lambda: fit_efa(population() + 0.9 - 0.9 * np.eye(12), 2, correlation="cor"),
+            rm.DataError,
+            "'i00' and 'i01' is 1.46",
+        ),
+        (
+            lambda: fit_efa(population().mask(np.isclose(population(), 0.56)), 2, correlation="cor"),
+            rm.DataError,
+            "'i00' and 'i01' is nan",
+        ),
+        (lambda: fit_efa(copied(), 2).scores(copied()), rm.ModelError, "can be inverted .* say the same"),
+        (lambda: fit_efa(copied(), 2, extraction="wls"), rm.ModelError, "positive definite"),
+        (
+            lambda: fit_efa(sample(), 2, rotation=rm.efa.Simplimax(n_zeros=99)),
+            rm.OptionError,
+            "between 1 and 24",
+        ),
+        (lambda: fit_efa(sample(), 2).tidy(conf_level=95), rm.OptionError, "between 0 and 1"),
+        (
+            lambda: rm.compare_structures(sample(), 2, group=lopsided()),
+            rm.DataError,
+            "group 'b' has 10 rows for 12 items",
+        ),
+        (lambda: fit_efa(sample().assign(i00=1.0), 2), rm.DataError, "'i00' does not vary; leave it out"),
         (lambda: fit_efa(sample(), 9), rm.ModelError, "the most that 12 items can carry is 7"),
         (lambda: fit_efa(sample(), 0), rm.OptionError, "at least 1"),
         (lambda: fit_efa(sample(), 2, rotation="oblimen"), rm.OptionError, "'oblimin'"),
@@ -301,8 +339,6 @@ def test_factorability():
     ],
 )
 def test_refusals_say_what_to_do(call, error, message):
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rm.EstimationWarning)
         with pytest.raises(error, match=message):
@@ -348,3 +384,52 @@ def test_collapsing_rotation_is_reported():
     np.fill_diagonal(sigma, 1.0)
     with pytest.warns(rm.EstimationWarning, match="F1 and F2 correlate 0.97: they are hardly two"):
         fit_efa(pd.DataFrame(sigma, columns=list("abcdef")), 2, correlation="cor")
+
+
+def test_warnings_of_a_group_name_the_group():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rm.compare_structures(sample(300), 3, group=["a", "b"] * 150, rotation="covarimin")
+    said = [str(warning.message) for warning in caught]
+    for start in ("the rotation", "group 'a': the rotation", "group 'b': the rotation"):
+        assert sum(text.startswith(start) for text in said) == 1
+
+
+def test_few_rows_are_the_reason_that_is_given():
+    with pytest.warns(rm.EstimationWarning, match="10 rows are too few for 12 items"):
+        fit_efa(sample(10), 1)
+
+
+def test_target_of_zeros_leaves_no_sign_to_chance():
+    target = np.where(PLANTED > 0, np.nan, 0.0)
+    fit = on_population(rotation=rm.Target(target=target))
+    np.testing.assert_allclose(fit.loadings, PLANTED, atol=1e-5)
+    turned = on_population(rotation=rm.Target(target=-PLANTED))
+    np.testing.assert_allclose(turned.loadings, -PLANTED, atol=1e-5)
+
+
+def test_no_start_ends_on_a_saddle_and_flat_criteria_are_settled():
+    """Four factors of one-factor data: thousands of gradient steps, tens of these."""
+    from recoverymetrics.efa.rotation import rotate
+
+    x = np.random.default_rng(2).standard_normal((2000, 1)) + np.random.default_rng(3).standard_normal(
+        (2000, 16)
+    )
+    A = extract.extract_least_squares(np.corrcoef(x, rowvar=False), 4).loadings
+    for name in ("oblimin", "geomin", "quartimax", "infomax"):
+        found = rotate(A, CRITERIA[name], n_starts=20)
+        assert found.converged
+        assert found.iterations < 300
+        near = found.transformation + 0.01 * np.random.default_rng(4).standard_normal((4, 4))
+        near = np.linalg.qr(near)[0] if not CRITERIA[name].oblique else near / np.linalg.norm(near, axis=0)
+        assert rotate(A, CRITERIA[name], n_starts=1, start=near).value >= found.value - 1e-9
+
+
+def test_pictures_show_thin_bands_enlarged_and_long_names_whole():
+    found = rm.parallel_analysis(sample(2000), correlation="pearson", n_iter=10, seed=1)
+    ax = found.plot()
+    assert len(ax.child_axes) == 1
+    assert "range of 10 data sets" in " ".join(t.get_text() for t in ax.get_legend().get_texts())
+    long = sample(300).set_axis([f"people respect what I say, {j}" for j in range(12)], axis=1)
+    labels = [text.get_text() for text in rm.graph_analysis(long, correlation="pearson").plot().texts]
+    assert any("\n" in label for label in labels)

@@ -179,6 +179,8 @@ def test_scree_and_network_pictures_draw():
             "responses",
         ),
         (lambda: suggest_n_factors(planted(1, cuts=None).corr(), ("ekc",), correlation="cor"), "n_obs"),
+        (lambda: suggest_n_factors(planted(1), ("map",), max_factors=0), "max_factors=0"),
+        (lambda: graph_analysis(planted(1), n_boot=-1), "n_boot=-1"),
         (lambda: parallel_analysis(planted(1), n_iter=0), "at least one"),
         (lambda: parallel_analysis(planted(1), quantile=2.0), "between 0 and 1"),
         (lambda: parallel_analysis(planted(1), draw="bootstrap"), "'permutation'"),
