@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.irt.calibration import Estimated
 from recoverymetrics.irt.curves import latent_points
 from recoverymetrics.irt.likelihood import log_weights
@@ -77,7 +79,9 @@ def q3_cutoff(fit: IRTResult, n_draws: int, quantile: float, seed: Seed) -> pd.D
         drawn = simulate_from(est, seed=rng)
         record = read_items(drawn, group=drawn.columns[0] if many else None)
         coded = code_responses(record, categories=est.coded.categories)
-        refit = calibrate(spec, coded, start=fit, tolerance=1e-5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EstimationWarning)  # of a draw, not of the data
+            refit = calibrate(spec, coded, start=fit, tolerance=1e-5)
         largest.append(_largest_adjusted(refit.estimated))
     observed = _largest_adjusted(est)
     cutoff = float(np.quantile(largest, quantile))
