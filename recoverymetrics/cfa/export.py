@@ -15,10 +15,14 @@ from recoverymetrics.errors import ModelError
 
 
 def to_lavaan(table: ParameterTable) -> str:
-    """Write every parameter that is free or fixed on purpose; sections by kind."""
+    """Write every parameter that is free or fixed on purpose, for ``lavaan()``.
+
+    Covariances within exploratory blocks are left to the rotation: lavaan adds them with ``auto.efa = TRUE``.
+    """
     by_line: dict[tuple[str, str, str], list[Row]] = {}
     for row in table.rows:
-        if row.origin not in ("derived", "exogenous"):
+        turned = bool(row.block) and row.op == "~~"
+        if row.origin not in ("derived", "exogenous") and not turned:
             by_line.setdefault((row.lhs, row.op, row.rhs), []).append(row)
     lines = [_lavaan_line(key, rows) for key, rows in by_line.items()]
     lines += [f"{c.lhs} {c.op} {c.rhs}" for c in table.constraints]

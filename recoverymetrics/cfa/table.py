@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -393,8 +393,3 @@ def with_rows(table: ParameterTable, rows: Sequence[Row], **changes: object) -> 
     """The same model with other rows, numbered anew."""
     copies = [replace(row) for row in rows]
     return replace(table, rows=tuple(copies), index=number_rows(copies), **changes)  # type: ignore[arg-type]
-
-
-def row_map(rows: Iterable[Row]) -> dict[Key, int]:
-    """Position of each row by its key."""
-    return {row.key: k for k, row in enumerate(rows)}

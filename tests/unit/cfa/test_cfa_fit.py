@@ -462,7 +462,10 @@ class TestExport:
         fit = rm.fit_cfa(grouped, block, group="country", equal="loadings")
         for model in (fit.to_lavaan(), fit.parameter_table):
             again = rm.fit_cfa(grouped, model, group="country")
-            np.testing.assert_allclose(again.tidy().estimate, fit.tidy().estimate, atol=1e-5)
+            keys = ["group", "lhs", "op", "rhs"]
+            both = fit.tidy().merge(again.tidy(), on=keys, validate="1:1")
+            assert len(both) == len(fit.tidy())
+            np.testing.assert_allclose(both.estimate_x, both.estimate_y, atol=1e-5)
 
     def test_results_travel(self, data):
         fit = rm.fit_cfa(data, TWO)
