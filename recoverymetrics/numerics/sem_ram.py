@@ -84,7 +84,14 @@ class MomentMap:
         return self.pack(tau, state.mu, scaled_covariance(self.layout, state))
 
     def jacobian(self, state: RamState) -> FloatArray:
-        """Derivatives of the moments by the active cells, shape (G, m, C_active)."""
+        """Derivatives of the moments by the active cells, shape (G, m, C_active); those of the state seen last are kept."""
+        last = self.__dict__.get("_last")
+        if last is None or last[0] is not state:
+            last = self.__dict__["_last"] = (state, self._jacobian(state))
+        found: FloatArray = last[1]
+        return found
+
+    def _jacobian(self, state: RamState) -> FloatArray:
         layout = self.layout
         row, col = layout.pairs
         left, right = factors(layout, state)
@@ -113,22 +120,26 @@ class MomentMap:
         item = layout.threshold_item
         n_th = len(item)
         gap = state.tau - state.mu[:, item]
-        d_delta = np.zeros_like(diagonal)
         where = layout.active_cells
+        moved = np.arange(diagonal.shape[2]) if layout.theta else where[SCALE]
+        d_delta = np.zeros((len(delta), state.p, len(moved)))
         if layout.theta:
             o = layout.ordinal
             d_delta[:, o] = -0.5 * delta[:, o, None] ** 3 * diagonal[:, o]
         else:
-            c = where[SCALE]
-            d_delta[:, layout.row[layout.active[c]], c] = 1.0
-        out[:, :n_th] = -delta[:, item, None] * mean[:, item] + gap[:, :, None] * d_delta[:, item]
+            d_delta[:, layout.row[layout.active[moved]], np.arange(len(moved))] = 1.0
+        out[:, :n_th] = -delta[:, item, None] * mean[:, item]
         c = where[THRESHOLD]
         th = layout.row[layout.active[c]]
         out[:, th, c] += delta[:, item[th]]
-        sigma = state.sigma[:, row, col]
-        out[:, start:] *= (delta[:, row] * delta[:, col])[:, :, None]
-        out[:, start:] += (sigma * delta[:, col])[:, :, None] * d_delta[:, row]
-        out[:, start:] += (sigma * delta[:, row])[:, :, None] * d_delta[:, col]
+        if not (delta == 1.0).all():
+            out[:, start:] *= (delta[:, row] * delta[:, col])[:, :, None]
+        if len(moved):
+            sigma = state.sigma[:, row, col]
+            part = (sigma * delta[:, col])[:, :, None] * d_delta[:, row]
+            part += (sigma * delta[:, row])[:, :, None] * d_delta[:, col]
+            out[:, :n_th, moved] += gap[:, :, None] * d_delta[:, item]
+            out[:, start:, moved] += part
 
 
 def scaled_covariance(layout: RamLayout, state: RamState) -> FloatArray:
