@@ -61,7 +61,7 @@ def _verbal_logistic():
         "verbal_logistic_both": (OrdinalLogistic(matching="total", test="both"), False, EXACT),
         "verbal_logistic_udif": (OrdinalLogistic(matching="total", test="uniform"), False, EXACT),
         "verbal_logistic_nudif": (OrdinalLogistic(matching="total", test="nonuniform"), False, EXACT),
-        "verbal_logistic_both_purify": (OrdinalLogistic(matching="total", test="both"), True, EXACT),
+        "verbal_logistic_both_purify": (OrdinalLogistic(matching="total", test="both"), "all", EXACT),
         "verbal_logistic_wald": (
             OrdinalLogistic(matching="total", test="both", statistic="wald"),
             False,
@@ -152,6 +152,7 @@ def _mantel_purified():
         group=data["Gender"].to_numpy(),
         reference="0",
         method=MantelHaenszel(continuity=False),
+        purify="all",
         correction="none",
         rule=PURE,
     )

@@ -11,7 +11,7 @@ from recoverymetrics.invariance.dif.data import DIFData
 from recoverymetrics.invariance.dif.matching import sum_scores
 from recoverymetrics.invariance.dif.spec import MantelHaenszel, Sibtest
 from recoverymetrics.invariance.dif.strata import StratifiedTables, stratify
-from recoverymetrics.invariance.dif.sweep import Sweep
+from recoverymetrics.invariance.dif.sweep import Sweep, worst_contrast
 from recoverymetrics.typing import BoolArray, FloatArray
 
 
@@ -122,10 +122,13 @@ def sweep_sibtest(data: DIFData, anchors: BoolArray, spec: Sibtest, *, to_refere
                 contrasts[name][j, focal] = value
     if g == 2:
         omnibus = np.column_stack([contrasts["statistic"][:, 1], contrasts["df"][:, 1]])
+    p_value = chi2.sf(omnibus[:, 0], omnibus[:, 1])
+    if spec.crossing and g > 2:
+        omnibus[:, 0], omnibus[:, 1], p_value = worst_contrast(contrasts)
     return Sweep(
         statistic=omnibus[:, 0],
         df=omnibus[:, 1],
-        p_value=chi2.sf(omnibus[:, 0], omnibus[:, 1]),
+        p_value=p_value,
         effect=_largest(contrasts["effect_size"]),
         n=n,
         converged=~np.isnan(omnibus[:, 0]),

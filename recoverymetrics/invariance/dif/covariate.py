@@ -144,7 +144,7 @@ def detect_along(
     items: Sequence[str] | None,
     adjust_for: str | None,
     method: object,
-    purify: bool,
+    purify: bool | str,
     correction: Correction,
     alpha: float,
     minimum: float | None,

@@ -82,7 +82,7 @@ def detect_dif(
     group: GroupSpec = None,
     by: str | None = None,
     method: str | Method | CovariateMethod = "ordinal_logistic",
-    purify: bool = True,
+    purify: bool | str = True,
     reference: str | None = None,
     correction: Correction = "bh",
     scales: Mapping[str, Sequence[str]] | None = None,
@@ -111,8 +111,9 @@ def detect_dif(
         The test: ``"ordinal_logistic"``, ``"mantel_haenszel"``, ``"sibtest"``, ``"irt_lr"``, ``"wald"``, ``"mimic"``,
         ``"lord"``, ``"raju"``, ``"ncdif"``, ``"lasso"``; an object such as ``OrdinalLogistic(matching="rest")`` sets
         its options. The guide says which one when.
-    purify : bool, default True
-        Repeat with flagged items left out of the matching until nothing changes.
+    purify : bool or "all", default True
+        Repeat with flagged items left out of the matching until nothing changes. After the first round only the
+        items with the largest effects leave; ``"all"`` lets every flagged item go at once, as difR and lordif do.
     reference : str, optional
         Compare each group with this one; by default each group is compared with all the others.
     correction : {"bh", "by", "holm", "bonferroni", "none"}, default "bh"
@@ -156,6 +157,8 @@ def detect_dif(
     """
     check_choice("correction", correction, get_args(Correction))
     rule = FlagRule() if rule is None else rule
+    if not isinstance(purify, bool) and purify != "all":
+        raise OptionError(f"purify={purify!r} is not known; give True, False or 'all'.")
     if by is not None:
         adjust_for = _check_along(group, reference, scales, drop_groups_below)
         return detect_along(
@@ -184,7 +187,7 @@ def detect_dif(
     def run(anchors: BoolArray) -> Judgement:
         return judge(sweep(anchors), rule, minimum, correction)
 
-    wanted = purify and not isinstance(spec, Lasso)
+    wanted = False if isinstance(spec, Lasso) else purify
     purified = purify_or_once(run, record.scale_of, wanted, min_anchors, max_rounds)
     return DIFResult(
         method=_method_name(spec),

@@ -35,7 +35,7 @@ from recoverymetrics.invariance.dif.irt import (
     wald_test,
 )
 from recoverymetrics.invariance.dif.spec import IRTWald, Lord, Ncdif, RajuArea
-from recoverymetrics.invariance.dif.sweep import Sweep
+from recoverymetrics.invariance.dif.sweep import Sweep, worst_contrast
 from recoverymetrics.irt import IRTResult, fit_irt
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
@@ -154,7 +154,7 @@ def sweep_linked(
     p_value = chi2.sf(statistic, df)
     if isinstance(spec, RajuArea | Ncdif):
         _add_functionals(contrasts, data, items, moments, spec, to_reference)
-        statistic, df, p_value = _worst_contrast(contrasts)
+        statistic, df, p_value = worst_contrast(contrasts)
     return Sweep(
         statistic=statistic,
         df=df,
@@ -164,14 +164,6 @@ def sweep_linked(
         converged=np.full(p, calibrations.converged),
         contrasts=contrasts,
     )
-
-
-def _worst_contrast(contrasts: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    tested = ~np.isnan(contrasts["p_value"])
-    worst = np.argmin(np.where(tested, contrasts["p_value"], 2.0), axis=1)
-    rows = np.arange(worst.size)
-    p_value = np.minimum(contrasts["p_value"][rows, worst] * tested.sum(axis=1), 1.0)
-    return contrasts["statistic"][rows, worst], contrasts["df"][rows, worst], p_value
 
 
 def _add_functionals(

@@ -18,6 +18,10 @@ from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 Ending = Literal["not asked for", "stable", "cycle", "limit"]
 
 
+STAGE = 0.7
+"""Share of the largest effect from which items leave after the first sweep."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """A sweep and what the rule makes of it.
@@ -71,7 +75,12 @@ def judge(sweep: Sweep, rule: FlagRule, minimum: float, correction: str) -> Judg
 
 
 def purify(
-    run: Callable[[BoolArray], Judgement], scale_of: IntArray, *, min_anchors: int, max_rounds: int
+    run: Callable[[BoolArray], Judgement],
+    scale_of: IntArray,
+    *,
+    min_anchors: int,
+    max_rounds: int,
+    staged: bool = True,
 ) -> Purified:
     """Repeat sweeps, each matched on the items that the one before left unflagged.
 
@@ -85,6 +94,10 @@ def purify(
         Anchor items kept in every scale, those with the smallest effects, whatever the flags say.
     max_rounds : int
         Limit on sweeps.
+    staged : bool, default True
+        After the first sweep, which is matched on every item, only items with at least `STAGE` of the largest
+        effect of their scale leave. DIF to one side makes the clean items look as if they differed to the other
+        side, by less; letting all go at once can leave the wrong half.
 
     Returns
     -------
@@ -102,7 +115,10 @@ def purify(
     for _ in range(max_rounds):
         judgement = run(anchors)
         path.append(judgement.flagged)
-        following = next_anchors(judgement, scale_of, min_anchors)
+        leaving = judgement.flagged
+        if staged and anchors.all():
+            leaving = _largest_effects(judgement, scale_of)
+        following = next_anchors(judgement, scale_of, min_anchors, leaving)
         if np.array_equal(following, anchors):
             return Purified(judgement, anchors, tuple(path), "stable")
         earlier = [i for i, old in enumerate(seen) if np.array_equal(old, following)]
@@ -117,7 +133,7 @@ def purify(
 def purify_or_once(
     run: Callable[[BoolArray], Judgement],
     scale_of: IntArray,
-    wanted: bool,
+    wanted: bool | str,
     min_anchors: int | None,
     max_rounds: int,
 ) -> Purified:
@@ -128,7 +144,7 @@ def purify_or_once(
         return Purified(judgement, everything, (judgement.flagged,), "not asked for")
     smallest = int(np.bincount(scale_of).min())
     kept = max(2, -(-smallest // 4)) if min_anchors is None else min_anchors
-    result = purify(run, scale_of, min_anchors=kept, max_rounds=max_rounds)
+    result = purify(run, scale_of, min_anchors=kept, max_rounds=max_rounds, staged=wanted != "all")
     if result.ending == "limit":
         warnings.warn(
             f"purification did not settle in {max_rounds} rounds; raise max_rounds.",
@@ -138,9 +154,17 @@ def purify_or_once(
     return result
 
 
-def next_anchors(judgement: Judgement, scale_of: IntArray, min_anchors: int) -> BoolArray:
-    """Unflagged items, topped up with the least affected ones where a scale has too few."""
-    anchors = ~judgement.flagged
+def _largest_effects(judgement: Judgement, scale_of: IntArray) -> BoolArray:
+    """Flagged items with at least `STAGE` of the largest flagged effect of their scale."""
+    size = np.where(judgement.flagged, np.abs(judgement.sweep.effect), 0.0)
+    largest = np.zeros(int(scale_of.max()) + 1)
+    np.maximum.at(largest, scale_of, size)
+    return np.asarray(judgement.flagged & (size >= STAGE * largest[scale_of]), dtype=bool)
+
+
+def next_anchors(judgement: Judgement, scale_of: IntArray, min_anchors: int, leaving: BoolArray) -> BoolArray:
+    """Items that do not leave, topped up with the least affected ones where a scale has too few."""
+    anchors = ~leaving
     size = np.where(np.isnan(judgement.sweep.effect), -np.inf, np.abs(judgement.sweep.effect))
     for scale in np.unique(scale_of):
         members = np.flatnonzero(scale_of == scale)

@@ -130,7 +130,8 @@ class Sibtest:
     Attributes
     ----------
     crossing : bool, default False
-        Crossing SIBTEST, sensitive to non-uniform DIF, in the contrasts of a group with the others.
+        Crossing SIBTEST, sensitive to non-uniform DIF, of each group with the others; over more than two groups
+        the item's p value is the smallest one times their number.
     min_cell : int, default 5
         A matching score counts when every group has more persons than this there.
     """
@@ -181,7 +182,8 @@ class IRTWald:
     scheme : "one_item" or "two_step", default "one_item"
         ``"one_item"`` frees one item at a time, the anchors equal. ``"two_step"`` takes the groups' means and
         variances from the model with equal anchors as known, frees every item at once and needs no fit per item
-        (Langer 2008; Woods, Cai & Wang 2013); much faster, somewhat too ready to find DIF in small groups.
+        (Langer 2008; Woods, Cai & Wang 2013); much faster, and blind to much where groups are small
+        or answer options rare.
     """
 
     model: Literal["graded", "2pl"] = "graded"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from recoverymetrics.typing import BoolArray, FloatArray
 
 
@@ -38,3 +40,12 @@ class Sweep:
     chosen: BoolArray | None = None
     columns: dict[str, FloatArray] = field(default_factory=dict)
     contrasts: dict[str, FloatArray] = field(default_factory=dict)
+
+
+def worst_contrast(contrasts: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Statistic and df of each item's most significant contrast, and its p value times the number of contrasts."""
+    tested = ~np.isnan(contrasts["p_value"])
+    worst = np.argmin(np.where(tested, contrasts["p_value"], 2.0), axis=1)
+    rows = np.arange(worst.size)
+    p_value = np.minimum(contrasts["p_value"][rows, worst] * tested.sum(axis=1), 1.0)
+    return contrasts["statistic"][rows, worst], contrasts["df"][rows, worst], p_value

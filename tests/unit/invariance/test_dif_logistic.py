@@ -271,3 +271,25 @@ def test_weights_follow_the_discriminations_and_equal_weights_are_the_plain_sum(
     percent = weighted_percentages(record, anchors, np.ones(10))
     possible = np.where(anchors, 28.0, 32.0)
     assert np.abs(percent - 100 * plain / possible).max() <= 0.25 + 1e-9
+
+
+def test_the_largest_effects_leave_first():
+    sweep = Sweep(
+        *[np.zeros(5)] * 3, np.array([0.4, 0.3, 0.2, 0.15, 0.05]), np.zeros(5), np.ones(5, dtype=bool)
+    )
+    flags = np.array([True, True, True, True, False])
+    anchor_sets = []
+
+    def run(anchors):
+        anchor_sets.append(anchors.tolist())
+        return Judgement(sweep, np.ones(5), flags if anchors.all() else flags & (sweep.effect >= 0.3))
+
+    options = {"min_anchors": 1, "max_rounds": 9}
+    staged = purify(run, np.zeros(5, dtype=int), **options)
+    assert anchor_sets[1] == [False, False, True, True, True]
+    assert staged.ending == "stable"
+    anchor_sets.clear()
+    purify(run, np.zeros(5, dtype=int), staged=False, **options)
+    assert anchor_sets[1] == [False, False, False, False, True]
+    with pytest.raises(OptionError, match="'all'"):
+        detect_dif({"a": [1]}, group="a", purify="none")
