@@ -11,8 +11,9 @@ from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.cfa.spec import EstimatorSpec
 from recoverymetrics.numerics.arrow import Arrow
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_missing import MissingPatterns, NormalMissing, missing_scores
+from recoverymetrics.numerics.sem_missing import NormalMissing, missing_scores
 from recoverymetrics.numerics.sem_normal import NormalComplete, casewise_scores, normal_weight
+from recoverymetrics.numerics.sem_patterns import MissingPatterns
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, RamState, evaluate
 from recoverymetrics.typing import FloatArray
 

@@ -37,8 +37,9 @@ from recoverymetrics.cfa.statistics import ModelTest, model_test
 from recoverymetrics.cfa.table import ParameterTable
 from recoverymetrics.errors import EstimationWarning, ModelError
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
-from recoverymetrics.numerics.sem_missing import LOG_2PI, NormalMissing
+from recoverymetrics.numerics.sem_missing import NormalMissing
 from recoverymetrics.numerics.sem_normal import NormalComplete, expected_information
+from recoverymetrics.numerics.sem_patterns import LOG_2PI
 from recoverymetrics.numerics.sem_ram import MomentMap, RamLayout, evaluate
 from recoverymetrics.typing import FloatArray
 

@@ -13,7 +13,7 @@ from recoverymetrics.correlation import ordinal_moments
 from recoverymetrics.correlation.kernel_mixed import MixedMoments, mixed_moments
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument.frame import ItemData
-from recoverymetrics.numerics.sem_missing import MissingPatterns, find_patterns
+from recoverymetrics.numerics.sem_patterns import MissingPatterns, find_patterns
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
 Column = TypeVar("Column", FloatArray, IntArray)

@@ -11,7 +11,6 @@ from recoverymetrics.cfa.sample import Sample
 from recoverymetrics.errors import DataError
 from recoverymetrics.numerics.optimise import scoring
 from recoverymetrics.numerics.sem_missing import (
-    GroupPatterns,
     PatternTerms,
     em_step,
     missing_scores,
@@ -19,6 +18,7 @@ from recoverymetrics.numerics.sem_missing import (
     pattern_terms,
     pattern_weight,
 )
+from recoverymetrics.numerics.sem_patterns import GroupPatterns
 from recoverymetrics.numerics.sem_ram import MomentMap
 from recoverymetrics.typing import FloatArray
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 import recoverymetrics as rm
 from recoverymetrics.numerics.arrow import Arrow
-from recoverymetrics.numerics.sem_missing import NormalMissing, find_patterns
+from recoverymetrics.numerics.sem_missing import NormalMissing
 from recoverymetrics.numerics.sem_normal import NormalComplete
+from recoverymetrics.numerics.sem_patterns import find_patterns
 from recoverymetrics.numerics.sem_ram import COVARIANCE, INTERCEPT, PATH, MomentMap, RamLayout, evaluate
 
 FEW = settings(max_examples=8, deadline=None, derandomize=True)
