@@ -1,8 +1,9 @@
 """Adaptive quadrature for several correlated factors with simple structure.
 
-Each person has a few Gauss-Hermite nodes per factor, centred and scaled on that person's posterior (Naylor & Smith
-1982; Schilling & Bock 2005). As every item loads on one factor, item curves are needed at the nodes of one
-dimension only; the product grid carries nothing but the latent density.
+Each person has points of their own, placed by the mean and covariance matrix of that person's posterior (Naylor & Smith
+1982; Schilling & Bock 2005), as a product of Gauss-Hermite rules. As every item loads on one factor, what a person's items say about a factor is one smooth curve. These curves come from one matrix
+product on a grid of a single dimension, and cubic interpolation carries them to the points; its transpose carries the
+posterior back to the grid, where the expected counts are again a matrix product.
 """
 
 from __future__ import annotations
@@ -13,29 +14,60 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recoverymetrics.irt.layout import Layout
-from recoverymetrics.irt.likelihood import add_priors, batch_parameters
-from recoverymetrics.irt.persons import rows_of_group
+from recoverymetrics.irt.likelihood import (
+    BatchTable,
+    add_priors,
+    batch_derivatives,
+    batch_parameters,
+    batch_table,
+    group_table,
+    stack_tables,
+)
 from recoverymetrics.irt.priors import PriorTerm
 from recoverymetrics.irt.responses import Patterns
 from recoverymetrics.numerics.em_accelerated import Maximum, Point, maximise
 from recoverymetrics.typing import FloatArray, IntArray
 
-CELLS = 800_000
-"""Cells of the product grid worked on at once."""
-ROUNDS = 4
-"""Most times that the nodes are moved to the posteriors of new estimates."""
+CELLS = 300_000
+"""Persons times points worked on at once."""
+MODE_STEPS = 12
+"""Newton steps to the mode of a posterior."""
+ROUNDS = 6
+"""Most times that the points are moved to the posteriors of new estimates."""
 SETTLED = 1e-3
-"""Change in log-likelihood by moving the nodes at which they stay."""
+"""Change in log-likelihood by moving the points at which they stay."""
+GRID = np.linspace(-9.0, 9.0, 181)
+"""Grid of one dimension; cubic interpolation between its nodes costs less than 1e-5 per person."""
 
 
-def is_simple(layout: Layout) -> bool:
-    """Whether every item loads on one primary factor."""
-    return not layout.structure.has_specific and all(b.factors.shape[1] == 1 for b in layout.batches)
+@dataclass(frozen=True)
+class Points:
+    """Integration points for a standard normal variable.
+
+    Attributes
+    ----------
+    z : ndarray, shape (N, D)
+        Points.
+    log_volume : ndarray, shape (N,)
+        Log weight over normal density, the volume that a point stands for.
+    """
+
+    z: FloatArray
+    log_volume: FloatArray
+
+
+def make_points(n: int, D: int) -> Points:
+    """Product of ``D`` Gauss-Hermite rules of ``n`` nodes."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(n)
+    log_volume = np.log(weights) + 0.5 * nodes**2
+    axes = np.meshgrid(*[nodes] * D, indexing="ij")
+    volume = sum(np.meshgrid(*[log_volume] * D, indexing="ij"), np.zeros(()))
+    return Points(np.stack(axes, axis=-1).reshape(-1, D), np.asarray(volume).ravel())
 
 
 @dataclass(frozen=True)
 class AdaptiveProblem:
-    """Marginal likelihood with nodes that follow each person's posterior.
+    """Marginal likelihood with points that follow each person's posterior.
 
     Attributes
     ----------
@@ -43,10 +75,12 @@ class AdaptiveProblem:
         Parameter slots, simple structure.
     patterns : tuple of Patterns
         Responses per group.
-    center, scale : tuple of ndarray, shape (n_g, D)
-        Posterior mean and standard deviation of each pattern.
-    n_nodes : int
-        Nodes per dimension.
+    center : tuple of ndarray, shape (n_g, D)
+        Where each pattern's points lie.
+    root : tuple of ndarray, shape (n_g, D, D)
+        Lower triangular roots of their covariance matrices.
+    points : Points
+        Standard points.
     priors : tuple of PriorTerm
         Priors on free parameters.
     """
@@ -54,8 +88,8 @@ class AdaptiveProblem:
     layout: Layout
     patterns: tuple[Patterns, ...]
     center: tuple[FloatArray, ...]
-    scale: tuple[FloatArray, ...]
-    n_nodes: int
+    root: tuple[FloatArray, ...]
+    points: Points
     priors: tuple[PriorTerm, ...] = ()
 
     def __call__(self, x: FloatArray) -> Point:
@@ -64,221 +98,263 @@ class AdaptiveProblem:
 
 
 @dataclass(frozen=True)
+class Interpolation:
+    """Cubic interpolation from the grid to the points of some persons, for one factor.
+
+    Attributes
+    ----------
+    start : ndarray of int, shape (n, N)
+        First of the four grid nodes around each point.
+    weights : tuple of four ndarray, shape (n, N)
+        Lagrange weights of these nodes.
+    """
+
+    start: IntArray
+    weights: tuple[FloatArray, ...]
+
+    @classmethod
+    def at(cls, theta: FloatArray) -> Interpolation:
+        """Interpolation at some coordinates, shape (n, N)."""
+        place = (theta - GRID[0]) / (GRID[1] - GRID[0])
+        middle = np.clip(place.astype(np.int64), 1, GRID.size - 3)
+        t = place - middle
+        a, b, c = t + 1, t - 1, t - 2
+        return cls(middle - 1, (-t * b * c / 6, a * b * c / 2, -a * t * c / 2, a * t * b / 6))
+
+    def values(self, curves: FloatArray) -> FloatArray:
+        """Curves of the persons, shape (n, G), at their points, shape (n, N)."""
+        flat = np.ascontiguousarray(curves).ravel()
+        place = self.start + (GRID.size * np.arange(self.start.shape[0]))[:, None]
+        out = self.weights[0] * flat[place]
+        for k in (1, 2, 3):
+            out += self.weights[k] * flat[place + k]
+        return out
+
+    def spread(self, mass: FloatArray) -> FloatArray:
+        """The transpose: mass at the points, shape (n, N), carried to the grid, shape (n, G)."""
+        n = mass.shape[0]
+        place = (self.start + (GRID.size * np.arange(n))[:, None]).ravel()
+        out = np.zeros(n * GRID.size)
+        for k in range(4):
+            out += np.bincount(place + k, (self.weights[k] * mass).ravel(), minlength=out.size)
+        return out.reshape(n, -1)
+
+
+@dataclass(frozen=True)
 class Chunk:
-    """Posterior of some persons on their own product grids.
+    """Posterior of some persons on their own points.
 
     Attributes
     ----------
     rows : slice
         Patterns.
+    Z : ndarray, shape (n, C)
+        One-hot responses.
     loglik : ndarray, shape (n,)
         Log marginal likelihood.
-    theta : ndarray, shape (n, D, q)
-        Nodes.
-    margins : ndarray, shape (n, D, q)
-        Posterior of each factor.
+    theta : ndarray, shape (n, N, D)
+        Points.
+    posterior : ndarray, shape (n, N)
+        Rows sum to one.
+    paths : tuple of Interpolation
+        One per factor.
     mean, second : ndarray, shape (n, D), (n, D, D)
         Posterior mean and second moments.
     """
 
     rows: slice
+    Z: FloatArray
     loglik: FloatArray
     theta: FloatArray
-    margins: FloatArray
+    posterior: FloatArray
+    paths: tuple[Interpolation, ...]
     mean: FloatArray
     second: FloatArray
 
 
-@dataclass(frozen=True)
-class Responded:
-    """Score vectors of one batch of items at the persons' own nodes.
-
-    Attributes
-    ----------
-    slots : ndarray of int, shape (R, P)
-        Parameters.
-    dims : ndarray of int, shape (R,)
-        Factor of each item.
-    log_p : ndarray, shape (R, n, q)
-        Log probability of the response; zero where it is missing.
-    scores : ndarray, shape (R, P, n, q)
-        Derivatives of it.
-    fisher : ndarray, shape (R, P, P, n, q) or None
-        Expected information of the responses given.
-    """
-
-    slots: IntArray
-    dims: IntArray
-    log_p: FloatArray
-    scores: FloatArray
-    fisher: FloatArray
+def grid_tables(layout: Layout, extended: FloatArray) -> list[BatchTable]:
+    """Log probabilities and scores of every item on the grid of its own factor."""
+    theta = np.repeat(GRID[:, None], layout.n_primary, axis=1)
+    return [batch_table(b, batch_parameters(b, extended), theta) for b in layout.batches]
 
 
-def respond(
-    layout: Layout, extended: FloatArray, g: int, codes: IntArray, theta: FloatArray
-) -> list[Responded]:
-    """Evaluate the items of a group at the persons' own nodes."""
-    n, _, q = theta.shape
-    out = []
-    for batch, rows in rows_of_group(layout, g):
-        parameters = batch_parameters(batch, extended)[rows]
-        dims = batch.dims[rows, 0]
-        own = theta[:, dims].transpose(1, 0, 2).reshape(rows.size, n * q)
-        curves = batch.model.curves(parameters[:, :1] * own, parameters[:, 1:], batch.K)
-        scores = np.concatenate([(curves.d_z * own[:, None])[:, None], curves.d_shape], axis=1)
-        x = np.repeat(codes[:, batch.items[rows]].T, q, axis=1).astype(np.int64)
-        seen = x >= 0
-        x = np.where(seen, x, 0)
-        log_p = np.take_along_axis(curves.log_p, x[:, None], 1)[:, 0] * seen
-        given = np.take_along_axis(scores, x[:, None, None], 2)[:, :, 0] * seen[:, None]
-        p = np.exp(curves.log_p) * seen[:, None]
-        fisher = np.einsum("rakm,rkm,rbkm->rabm", scores, p, scores, optimize=True)
-        P = scores.shape[1]
-        out.append(
-            Responded(
-                batch.slots[rows],
-                dims,
-                log_p.reshape(-1, n, q),
-                given.reshape(-1, P, n, q),
-                fisher.reshape(-1, P, P, n, q),
-            )
-        )
-    return out
+def columns_by_factor(layout: Layout) -> list[IntArray]:
+    """One-hot columns of the items of each factor."""
+    K = np.array([layout.batches[b].K for b, _ in layout.place[0]])
+    owner = np.array([layout.batches[b].dims[r, 0] for b, r in layout.place[0]])
+    return [np.flatnonzero(np.repeat(owner, K) == d) for d in range(layout.n_primary)]
 
 
 def posterior_chunks(
-    problem: AdaptiveProblem, extended: FloatArray, g: int
-) -> Iterator[tuple[Chunk, list[Responded]]]:
-    """Yield posteriors of a group's patterns, a few persons at a time."""
-    codes = problem.patterns[g].responses.codes
-    D, q = problem.layout.n_primary, problem.n_nodes
-    z, w = np.polynomial.hermite_e.hermegauss(q)
-    mean, cov = problem.layout.moments(extended, g)
-    size = max(8, CELLS // q**D)
-    for start in range(0, codes.shape[0], size):
-        rows = slice(start, min(start + size, codes.shape[0]))
-        center, scale = problem.center[g][rows], problem.scale[g][rows]
-        theta = center[:, :, None] + scale[:, :, None] * z
-        responded = respond(problem.layout, extended, g, codes[rows], theta)
-        base = np.zeros_like(theta)
-        for batch in responded:
-            for r, d in enumerate(batch.dims):
-                base[:, d] += batch.log_p[r]
-        base += np.log(w) + 0.5 * z**2 + np.log(scale)[:, :, None]
-        yield _integrate(rows, theta, base, mean, cov), responded
+    problem: AdaptiveProblem,
+    L: FloatArray,
+    mean: FloatArray,
+    cov: FloatArray,
+    g: int,
+    size: int | None = None,
+) -> Iterator[Chunk]:
+    """Yield posteriors of a group's patterns, a few persons at a time.
+
+    Parameters
+    ----------
+    L : ndarray, shape (C, G)
+        Log category probabilities of the group's one-hot columns on the grid.
+    mean, cov : ndarray
+        Latent moments of the group.
+    size : int, optional
+        Persons at once.
+    """
+    responses, points = problem.patterns[g].responses, problem.points
+    columns = columns_by_factor(problem.layout)
+    white = np.linalg.inv(np.linalg.cholesky(cov))
+    constant = float(np.log(np.diag(white)).sum()) - 0.5 * mean.size * np.log(2 * np.pi)
+    size = max(8, CELLS // points.z.shape[0]) if size is None else size
+    for start in range(0, responses.n, size):
+        rows = slice(start, min(start + size, responses.n))
+        Z, root = responses.unfold(rows), problem.root[g][rows]
+        theta = problem.center[g][rows][:, None] + points.z @ root.transpose(0, 2, 1)
+        paths = tuple(Interpolation.at(theta[:, :, d]) for d in range(mean.size))
+        A = -0.5 * np.sum(((theta - mean) @ white.T) ** 2, axis=2)
+        A += points.log_volume + np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)[:, None]
+        for path, own in zip(paths, columns, strict=True):
+            A += path.values(Z[:, own] @ L[own])
+        peak = A.max(axis=1)
+        posterior = np.exp(A - peak[:, None])
+        total = posterior.sum(axis=1)
+        posterior /= total[:, None]
+        center = np.matmul(posterior[:, None], theta)[:, 0]
+        second = np.matmul((theta * posterior[:, :, None]).transpose(0, 2, 1), theta)
+        yield Chunk(rows, Z, np.log(total) + peak + constant, theta, posterior, paths, center, second)
 
 
-def _integrate(rows: slice, theta: FloatArray, base: FloatArray, mean: FloatArray, cov: FloatArray) -> Chunk:
-    n, D, q = theta.shape
-    precision = np.linalg.inv(cov)
-    u = theta - mean[:, None]
-    base = base - 0.5 * np.diag(precision)[:, None] * u**2
-    A = np.full((n,) + (q,) * D, -0.5 * (np.linalg.slogdet(cov)[1] + D * np.log(2 * np.pi)))
-    for d in range(D):
-        A += _along(base[:, d], (d,), D)
-        for e in range(d):
-            if precision[d, e] != 0.0:
-                A -= _along(precision[d, e] * u[:, e, :, None] * u[:, d, None, :], (e, d), D)
-    flat = A.reshape(n, -1)
-    peak = flat.max(axis=1)
-    np.exp(flat - peak[:, None], out=flat)
-    total = flat.sum(axis=1)
-    flat /= total[:, None]
-    margins, second = np.empty((n, D, q)), np.empty((n, D, D))
-    for d in range(D):
-        for e in range(d):
-            pair = A.sum(axis=tuple(1 + k for k in range(D) if k not in (d, e)))
-            second[:, d, e] = second[:, e, d] = np.einsum("nab,na,nb->n", pair, theta[:, e], theta[:, d])
-        margins[:, d] = A.sum(axis=tuple(1 + k for k in range(D) if k != d))
-        second[:, d, d] = np.sum(margins[:, d] * theta[:, d] ** 2, axis=1)
-    return Chunk(rows, np.log(total) + peak, theta, margins, np.sum(margins * theta, axis=2), second)
+@dataclass(frozen=True)
+class Expected:
+    """What one pass over all persons leaves behind.
+
+    Attributes
+    ----------
+    loglik : float
+        Weighted marginal log-likelihood.
+    counts : ndarray, shape (columns, G)
+        Expected number of responses per category and grid node, in the order of the stacked tables.
+    latent : tuple of (first, second, n)
+        Sums of posterior means and second moments, and of weights, per group.
+    """
+
+    loglik: float
+    counts: FloatArray
+    latent: tuple[tuple[FloatArray, FloatArray, float], ...]
 
 
-def _along(values: FloatArray, axes: tuple[int, ...], D: int) -> FloatArray:
-    """Place the node axes of ``values`` (n, q, ...) at the given dimensions of the product grid."""
-    shape = [values.shape[0]] + [1] * D
-    for axis, length in zip(axes, values.shape[1:], strict=True):
-        shape[1 + axis] = length
-    return values.reshape(shape)
-
-
-def evaluate(problem: AdaptiveProblem, x: FloatArray) -> Point:
-    """One pass over all persons."""
+def expect(problem: AdaptiveProblem, extended: FloatArray, stacked: FloatArray) -> Expected:
+    """E-step over all groups."""
     layout = problem.layout
-    extended = layout.extend(x)
-    size = extended.size
-    gradient, information, loglik = np.zeros(size), np.zeros((size, size)), 0.0
-    for g in range(len(layout.groups)):
+    counts, loglik, latent = np.zeros_like(stacked), 0.0, []
+    for g, own in enumerate(problem.patterns):
         mean, cov = layout.moments(extended, g)
-        if np.linalg.eigvalsh(cov)[0] <= 1e-8:
-            return Point(-np.inf, np.zeros(x.size), np.eye(x.size))
-        weights = problem.patterns[g].responses.weights
+        weights = own.responses.weights
         first, second = np.zeros(mean.size), np.zeros(cov.shape)
-        for chunk, responded in posterior_chunks(problem, extended, g):
+        category = np.zeros((layout.group_columns[g].size, GRID.size))
+        for chunk in posterior_chunks(problem, group_table(layout, stacked, g), mean, cov, g):
             w = weights[chunk.rows]
             loglik += float(w @ chunk.loglik)
             first += w @ chunk.mean
-            second += np.einsum("n,nde->de", w, chunk.second)
-            for batch in responded:
-                mass = chunk.margins[:, batch.dims].transpose(1, 0, 2) * w[None, :, None]
-                np.add.at(gradient, batch.slots, np.einsum("rpnq,rnq->rp", batch.scores, mass))
-                fisher = np.einsum("rabnq,rnq->rab", batch.fisher, mass)
-                np.add.at(information, (batch.slots[:, :, None], batch.slots[:, None, :]), fisher)
-        _add_latent(gradient, information, layout.latent[g], mean, cov, first, second, float(weights.sum()))
+            second += np.tensordot(w, chunk.second, 1)
+            for path, columns in zip(chunk.paths, columns_by_factor(layout), strict=True):
+                category[columns] += chunk.Z[:, columns].T @ (w[:, None] * path.spread(chunk.posterior))
+        counts[layout.group_columns[g]] += category
+        latent.append((first, second, float(weights.sum())))
+    return Expected(loglik, counts, tuple(latent))
+
+
+def evaluate(problem: AdaptiveProblem, x: FloatArray) -> Point:
+    """One pass over all persons and what follows from it."""
+    layout = problem.layout
+    extended = layout.extend(x)
+    undefined = Point(-np.inf, np.zeros(x.size), np.eye(x.size))
+    moments = [layout.moments(extended, g) for g in range(len(layout.groups))]
+    if any(np.linalg.eigvalsh(cov)[0] <= 1e-8 for _, cov in moments):
+        return undefined
+    tables = grid_tables(layout, extended)
+    stacked = stack_tables(layout, tables)
+    if np.isnan(stacked).any():
+        return undefined
+    found = expect(problem, extended, stacked)
+    gradient, information = np.zeros(extended.size), np.zeros((extended.size,) * 2)
+    for (mean, cov), latent, slots in zip(moments, found.latent, layout.latent, strict=True):
+        score, fisher = latent_derivatives(mean, cov, *latent)
+        np.add.at(gradient, slots, score)
+        np.add.at(information, (slots[:, None], slots[None, :]), fisher)
+    for batch, table in zip(layout.batches, tables, strict=True):
+        score, fisher = batch_derivatives(table, found.counts[batch.columns])
+        np.add.at(gradient, batch.slots, score)
+        np.add.at(information, (batch.slots[:, :, None], batch.slots[:, None, :]), fisher)
     p = layout.n_free
-    if not np.isfinite(loglik):
-        return Point(-np.inf, np.zeros(x.size), np.eye(x.size))
-    return add_priors(problem.priors, x, loglik, gradient[:p], information[:p, :p])
+    return add_priors(problem.priors, x, found.loglik, gradient[:p], information[:p, :p])
 
 
-def _add_latent(
-    gradient: FloatArray,
-    information: FloatArray,
-    slots: IntArray,
-    mean: FloatArray,
-    cov: FloatArray,
-    first: FloatArray,
-    second: FloatArray,
-    n: float,
-) -> None:
-    """Gradient and information of the multivariate normal density of the factors."""
+def latent_derivatives(
+    mean: FloatArray, cov: FloatArray, first: FloatArray, second: FloatArray, n: float
+) -> tuple[FloatArray, FloatArray]:
+    """Gradient and information of the multivariate normal density of the factors, means first."""
     D = mean.size
     precision = np.linalg.inv(cov)
     scatter = second - np.outer(first, mean) - np.outer(mean, first) + n * np.outer(mean, mean)
     G = precision @ scatter @ precision - n * precision
+    basis = covariance_basis(D)
+    score = np.concatenate([precision @ (first - n * mean), [0.5 * np.sum(G * E) for E in basis]])
+    whitened = [precision @ E for E in basis]
+    fisher = np.zeros((score.size, score.size))
+    fisher[:D, :D] = n * precision
+    fisher[D:, D:] = 0.5 * n * np.array([[np.sum(a * b.T) for b in whitened] for a in whitened])
+    return score, fisher
+
+
+def covariance_basis(D: int) -> list[FloatArray]:
+    """Derivatives of a covariance matrix with respect to its lower triangle, row by row."""
     basis = []
     for i in range(D):
         for j in range(i + 1):
             E = np.zeros((D, D))
             E[i, j] = E[j, i] = 1.0
             basis.append(E)
-    score = np.concatenate([precision @ (first - n * mean), [0.5 * np.sum(G * E) for E in basis]])
-    whitened = [precision @ E for E in basis]
-    fisher = np.zeros((score.size, score.size))
-    fisher[:D, :D] = n * precision
-    fisher[D:, D:] = 0.5 * n * np.array([[np.sum(a * b.T) for b in whitened] for a in whitened])
-    np.add.at(gradient, slots, score)
-    np.add.at(information, (slots[:, None], slots[None, :]), fisher)
+    return basis
+
+
+def group_chunks(problem: AdaptiveProblem, x: FloatArray, g: int, size: int | None = None) -> Iterator[Chunk]:
+    """Posteriors of a group's patterns at ``x``."""
+    layout = problem.layout
+    extended = layout.extend(x)
+    L = group_table(layout, stack_tables(layout, grid_tables(layout, extended)), g)
+    yield from posterior_chunks(problem, L, *layout.moments(extended, g), g, size)
 
 
 def posterior_moments(problem: AdaptiveProblem, x: FloatArray, g: int) -> tuple[FloatArray, FloatArray]:
-    """Posterior means and standard deviations of a group's patterns, shape (n, D) each."""
-    parts = [chunk for chunk, _ in posterior_chunks(problem, problem.layout.extend(x), g)]
+    """Posterior means, shape (n, D), and covariance matrices, shape (n, D, D), of a group's patterns."""
+    parts = list(group_chunks(problem, x, g))
     mean = np.concatenate([c.mean for c in parts])
-    second = np.concatenate([np.diagonal(c.second, axis1=1, axis2=2) for c in parts])
-    return mean, np.sqrt(np.maximum(second - mean**2, 1e-6))
+    second = np.concatenate([c.second for c in parts])
+    return mean, second - mean[:, :, None] * mean[:, None, :]
 
 
 def casewise_loglik(problem: AdaptiveProblem, x: FloatArray, g: int) -> FloatArray:
     """Log marginal likelihood of a group's patterns."""
-    return np.concatenate([c.loglik for c, _ in posterior_chunks(problem, problem.layout.extend(x), g)])
+    return np.concatenate([c.loglik for c in group_chunks(problem, x, g)])
+
+
+def roots(cov: FloatArray) -> FloatArray:
+    """Cholesky roots of covariance matrices, with a small ridge."""
+    D = cov.shape[-1]
+    scale = np.maximum(np.trace(cov, axis1=1, axis2=2) / D, 1e-6)
+    value: FloatArray = np.linalg.cholesky(cov + 1e-6 * scale[:, None, None] * np.eye(D))
+    return value
 
 
 def adapted(problem: AdaptiveProblem, x: FloatArray, passes: int = 1) -> AdaptiveProblem:
-    """Move the nodes to the posteriors at ``x``."""
+    """Move the points to the posteriors at ``x``."""
     for _ in range(passes):
         found = [posterior_moments(problem, x, g) for g in range(len(problem.patterns))]
-        problem = replace(problem, center=tuple(f[0] for f in found), scale=tuple(f[1] for f in found))
+        problem = replace(problem, center=tuple(f[0] for f in found), root=tuple(roots(f[1]) for f in found))
     return problem
 
 
@@ -286,14 +362,38 @@ def adaptive_scores(
     layout: Layout, patterns: Patterns, g: int, n_nodes: int, x: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Posterior means and standard deviations of new patterns of one group."""
-    mean, cov = layout.moments(layout.extend(x), g)
-    n, G = patterns.responses.n, len(layout.groups)
-    center = np.repeat(mean[None, :], n, axis=0)
-    scale = np.repeat(np.sqrt(np.diag(cov))[None, :], n, axis=0)
-    for _ in range(5):
-        problem = AdaptiveProblem(layout, (patterns,) * G, (center,) * G, (scale,) * G, n_nodes)
-        center, scale = posterior_moments(problem, x, g)
-    return center, scale
+    G, points = len(layout.groups), make_points(n_nodes, layout.n_primary)
+    center, spread = posterior_modes(layout, patterns, g, x)
+    for _ in range(3):
+        problem = AdaptiveProblem(layout, (patterns,) * G, (center,) * G, (roots(spread),) * G, points)
+        center, spread = posterior_moments(problem, x, g)
+    return center, np.sqrt(np.maximum(np.diagonal(spread, axis1=1, axis2=2), 0.0))
+
+
+def posterior_modes(
+    layout: Layout, patterns: Patterns, g: int, x: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Modes of the posteriors, shape (n, D), and inverse curvatures there, shape (n, D, D), by Newton steps.
+
+    Slopes and curvatures of the persons' curves are differences on the grid: exact enough to place points.
+    """
+    extended = layout.extend(x)
+    L = group_table(layout, stack_tables(layout, grid_tables(layout, extended)), g)
+    mean, cov = layout.moments(extended, g)
+    precision, responses, step = np.linalg.inv(cov), patterns.responses, GRID[1] - GRID[0]
+    Z, theta = responses.unfold(slice(0, responses.n)), np.repeat(mean[None], responses.n, axis=0)
+    curves = [Z[:, own] @ L[own] for own in columns_by_factor(layout)]
+    slopes = [np.gradient(c, step, axis=1) for c in curves]
+    bends = [np.gradient(c, step, axis=1) for c in slopes]
+    for _ in range(MODE_STEPS):
+        paths = [Interpolation.at(theta[:, d : d + 1]) for d in range(mean.size)]
+        slope = np.hstack([p.values(c) for p, c in zip(paths, slopes, strict=True)])
+        bend = np.hstack([p.values(c) for p, c in zip(paths, bends, strict=True)])
+        curvature = precision - np.minimum(bend, 0.0)[:, :, None] * np.eye(mean.size)
+        move = np.linalg.solve(curvature, (slope - (theta - mean) @ precision)[:, :, None])[:, :, 0]
+        theta = theta + np.clip(move, -1.0, 1.0)
+    spread = np.asarray(np.linalg.inv(curvature), dtype=float)
+    return theta, spread
 
 
 def starting_problem(
@@ -303,21 +403,17 @@ def starting_problem(
     x: FloatArray,
     priors: tuple[PriorTerm, ...] = (),
 ) -> AdaptiveProblem:
-    """Nodes around the prior, moved to the posteriors three times."""
-    extended = layout.extend(x)
-    center, scale = [], []
-    for g, own in enumerate(patterns):
-        mean, cov = layout.moments(extended, g)
-        center.append(np.repeat(mean[None, :], own.responses.n, axis=0))
-        scale.append(np.repeat(np.sqrt(np.diag(cov))[None, :], own.responses.n, axis=0))
-    problem = AdaptiveProblem(layout, patterns, tuple(center), tuple(scale), n_nodes, priors)
-    return adapted(problem, x, passes=3)
+    """Points around the modes of the posteriors, moved to their means and covariances."""
+    found = [posterior_modes(layout, own, g, x) for g, own in enumerate(patterns)]
+    points = make_points(n_nodes, layout.n_primary)
+    center, root = tuple(f[0] for f in found), tuple(roots(f[1]) for f in found)
+    return adapted(AdaptiveProblem(layout, patterns, center, root, points, priors), x, passes=2)
 
 
 def maximise_adaptive(
     problem: AdaptiveProblem, start: FloatArray, tolerance: float, max_evaluations: int
 ) -> tuple[Maximum, AdaptiveProblem]:
-    """Alternate maximisation and moving the nodes until the log-likelihood stays."""
+    """Alternate maximisation and moving the points until the log-likelihood stays."""
     found = maximise(problem, start, tolerance=max(tolerance, 1e-2), max_evaluations=max_evaluations)
     calls = found.n_evaluations
     for _ in range(ROUNDS):
@@ -334,38 +430,3 @@ def maximise_adaptive(
         if abs(found.point.value - before) < SETTLED:
             break
     return replace(found, n_evaluations=calls), problem
-
-
-def cross_product(problem: AdaptiveProblem, x: FloatArray) -> FloatArray:
-    """Cross-product of casewise scores, shape (p, p)."""
-    layout = problem.layout
-    extended = layout.extend(x)
-    p, D = layout.n_free, layout.n_primary
-    out = np.zeros((p, p))
-    for g in range(len(layout.groups)):
-        mean, cov = layout.moments(extended, g)
-        precision = np.linalg.inv(cov)
-        weights = problem.patterns[g].responses.weights
-        for chunk, responded in posterior_chunks(problem, extended, g):
-            n = chunk.loglik.size
-            scores = np.zeros((n, extended.size))
-            for batch in responded:
-                mass = chunk.margins[:, batch.dims].transpose(1, 0, 2)
-                own = np.einsum("rpnq,rnq->nrp", batch.scores, mass)
-                np.add.at(scores.T, batch.slots.ravel(), own.reshape(n, -1).T)
-            deviation = chunk.mean - mean
-            scatter = (
-                chunk.second
-                - chunk.mean[:, :, None] * mean
-                - mean[:, None] * chunk.mean[:, None, :]
-                + np.outer(mean, mean)
-            )
-            G = precision @ scatter @ precision - precision
-            columns = [deviation @ precision]
-            for i in range(D):
-                for j in range(i + 1):
-                    columns.append((G[:, i, j] if i != j else 0.5 * G[:, i, i])[:, None])
-            np.add.at(scores.T, layout.latent[g], np.hstack(columns).T)
-            own_scores = scores[:, :p]
-            out += own_scores.T @ (weights[chunk.rows][:, None] * own_scores)
-    return out

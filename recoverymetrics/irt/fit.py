@@ -110,7 +110,7 @@ def fit_irt(
         acceleration on the marginal likelihood.
     se : {"oakes", "crossprod", "sandwich"} or None, default "oakes"
         Standard errors from the observed information (Oakes identity), the cross-product of casewise scores,
-        or both. With adaptive quadrature always the cross-product.
+        or both.
     density : {"normal", "empirical", "davidian", "davidian-<order>"}, default "normal"
         Latent density of each group (one factor): normal; a histogram on the nodes estimated with the items, which
         standard errors treat as known; or a Davidian curve (Woods & Lin 2009) of order 1 to 10, whose shape is part of
@@ -166,7 +166,7 @@ def fit_irt(
         rules=make_restrictions(equal, partial, free, fixed, constrain),
         quadrature=rule,
         estimator=name,
-        se="crossprod" if kind and isinstance(rule, AdaptiveQuadrature) else kind,
+        se=kind,
         density=check_density(density, resolved),
         priors=dict(priors or {}),
         group=group if isinstance(group, str) else None,

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from recoverymetrics.errors import ModelError
-from recoverymetrics.irt.adaptive import cross_product, maximise_adaptive, starting_problem
+from recoverymetrics.irt.adaptive import maximise_adaptive, starting_problem
+from recoverymetrics.irt.adaptive_information import adaptive_information
 from recoverymetrics.irt.information import cross_product_information, observed_information
 from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.likelihood import Problem
@@ -63,7 +64,7 @@ def search(
 def search_adaptive(
     task: Problem, start: FloatArray, spec: IRTSpec, tolerance: float, max_iterations: int
 ) -> tuple[Maximum, FloatArray | None, bool | None]:
-    """A rough climb on a thousand quasi-random points, then adaptive quadrature; cross-product standard errors."""
+    """A rough climb on a thousand quasi-random points, then points that follow each person's posterior."""
     nodes, _ = make_nodes(QuasiMonteCarlo(1024), spec.structure)
     rough = maximise(task.coarse(nodes), start, tolerance=0.1, max_evaluations=ROUGH_EVALUATIONS)
     begin = rough.x if np.isfinite(rough.point.value) else start
@@ -72,8 +73,14 @@ def search_adaptive(
     found = replace(found, n_evaluations=found.n_evaluations + rough.n_evaluations)
     if spec.se is None:
         return found, None, None
-    information = cross_product(problem, found.x)
-    return found, solve_information(information, np.eye(found.x.size)), _positive(information)
+    information, cross = adaptive_information(problem, found.x)
+    identity = np.eye(found.x.size)
+    if spec.se == "crossprod":
+        return found, solve_information(cross, identity), _positive(cross)
+    if not _positive(information):
+        return found, np.full_like(information, np.nan), False
+    inverse = solve_information(information, identity)
+    return found, inverse @ cross @ inverse if spec.se == "sandwich" else inverse, True
 
 
 def initial(layout: Layout, coded: CodedResponses, start: IRTResult | FloatArray | None) -> FloatArray:

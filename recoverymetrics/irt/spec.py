@@ -53,12 +53,12 @@ class QuasiMonteCarlo:
 
 @dataclass(frozen=True)
 class AdaptiveQuadrature:
-    """Gauss-Hermite nodes that follow each person's posterior, for correlated factors with simple structure.
+    """Points that follow each person's posterior, for correlated factors with simple structure.
 
     Parameters
     ----------
     n : int, default 5
-        Nodes per dimension.
+        Gauss-Hermite nodes per dimension, ``n ** D`` points per person.
     """
 
     n: int = 5
@@ -152,7 +152,7 @@ def resolve_quadrature(quadrature: int | Rule, structure: Structure, estimator: 
 
     The default of 61 nodes per dimension is kept for one factor. Two dimensions (two factors, or a general and
     a specific one) take 25, three take 17. From four on, adaptive quadrature takes over where every item loads on
-    one factor, quasi-random points elsewhere. A number other
+    one factor (five nodes per dimension for four factors, four for five, three for six and seven), quasi-random points elsewhere. A number other
     than 61 is used as given; objects are used as they are.
     """
     simple = not structure.has_specific and bool((structure.pattern.sum(axis=1) == 1).all())
@@ -176,7 +176,7 @@ def resolve_quadrature(quadrature: int | Rule, structure: Structure, estimator: 
                 f"{quadrature} nodes in {D} dimensions are {quadrature**D:.1e} nodes; use fewer, or estimator='qmcem'."
             )
         return Quadrature(quadrature)
-    many = AdaptiveQuadrature() if simple and D <= 6 else QuasiMonteCarlo()
+    many = AdaptiveQuadrature(5 if D == 4 else 4 if D == 5 else 3) if simple and D <= 7 else QuasiMonteCarlo()
     return {2: Quadrature(25), 3: Quadrature(17)}.get(D, many)
 
 

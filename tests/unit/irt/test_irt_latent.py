@@ -142,7 +142,7 @@ LINES = "f =~ i0 + i1 + i2 + i3\ng =~ i4 + i5 + i6 + i7"
 
 def test_adaptive_quadrature_reaches_the_fixed_grid_with_few_nodes():
     data = two_factors()
-    grid = rm.fit_irt(data, structure=LINES, quadrature=41, se="crossprod")
+    grid = rm.fit_irt(data, structure=LINES, quadrature=41)
     few = rm.fit_irt(data, structure=LINES, quadrature=AdaptiveQuadrature(9))
     assert few.loglik == pytest.approx(grid.loglik, abs=0.02)
     np.testing.assert_allclose(few.tidy()["estimate"], grid.tidy()["estimate"], atol=5e-3)
@@ -153,10 +153,14 @@ def test_adaptive_quadrature_reaches_the_fixed_grid_with_few_nodes():
 
 def test_adaptive_gradient_is_that_of_its_loglikelihood():
     from recoverymetrics.irt.adaptive import starting_problem
+    from recoverymetrics.irt.adaptive_information import adaptive_information
 
     fit = rm.fit_irt(two_factors(200), structure=LINES, quadrature=11, se=None)
     problem = starting_problem(fit.calibration.layout, fit.calibration.problem.patterns, 5, fit.x)
     x, h = fit.x + 0.05, 1e-5
+    information, _ = adaptive_information(problem, x)
+    hessian = [(problem(x + h * e).gradient - problem(x - h * e).gradient) / (2 * h) for e in np.eye(x.size)]
+    np.testing.assert_allclose(information, -np.array(hessian), rtol=1e-4, atol=1e-2)
     numeric = [(problem(x + h * e).value - problem(x - h * e).value) / (2 * h) for e in np.eye(x.size)]
     np.testing.assert_allclose(problem(x).gradient, numeric, rtol=1e-5, atol=1e-4)
 
