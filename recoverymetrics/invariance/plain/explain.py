@@ -71,5 +71,7 @@ def explain_invariance(
     over_time = ladder.engine.occasions is not None
     aligned = ladder.align(method="fixed") if alignment is None else alignment
     single = unit or ("round" if over_time else "group")
-    wording = Wording(concept, single, units or f"{single}s", dict(names or {}), dict(questions or {}))
+    wording = Wording(
+        concept, single, units or f"{single}s", dict(names or {}), dict(questions or {}), over_time
+    )
     return PlainSummary(collect_facts(ladder, aligned, dif, factor), wording, ladder, aligned, dif)

@@ -38,7 +38,6 @@ STYLE = """
 """
 MARK = {"Yes": "yes", "No": "no"}
 MOST_ITEMS = 6
-SAME = "In every {unit} the raw average is fair: the questions shift none of them by as much as a tenth of a standard deviation."
 ROUGH = (
     "The questions do not form one clean scale anywhere: some go together more than the rest, for example those worded "
     "the same way. The checks are about the common part."
@@ -122,7 +121,7 @@ def _caption(summary: PlainSummary) -> str:
 
 def _group_table(summary: PlainSummary) -> str:
     facts, w = summary.facts, summary.wording
-    same = facts.state != "nothing" and all(g.use == "raw" for g in facts.groups)
+    same = say.all_fair(facts, w)
     columns = {
         w.unit: lambda g: w.name(g.label),
         "people": lambda g: f"{g.n:,}",
@@ -139,7 +138,7 @@ def _group_table(summary: PlainSummary) -> str:
     )
     dense = " class='dense'" if len(facts.groups) > 10 else ""
     table = f"<table{dense}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f"<p>{escape(SAME.format(unit=w.unit))}</p>{table}" if same else table
+    return f"<p>{escape(same)}</p>{table}" if same else table
 
 
 def _steps(summary: PlainSummary) -> str:

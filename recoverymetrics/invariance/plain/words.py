@@ -28,6 +28,8 @@ class Wording:
         Label in the data to the name to show.
     questions : mapping
         Item to its text.
+    over_time : bool
+        Whether the same people are compared with themselves.
     """
 
     concept: str = "what the scale measures"
@@ -35,6 +37,7 @@ class Wording:
     units: str = "groups"
     names: Mapping[str, str] = field(default_factory=dict)
     questions: Mapping[str, str] = field(default_factory=dict)
+    over_time: bool = False
 
     def name(self, label: str) -> str:
         """Name of a group."""
@@ -114,6 +117,18 @@ def _answer(step: LevelResult, follows: str) -> tuple[str, str]:
     return "Yes", f"so {follows}"
 
 
+def all_fair(facts: Facts, words: Wording) -> str:
+    """What to say when the questions move no raw average noticeably; empty when they do."""
+    if facts.state == "nothing" or any(g.use != "raw" for g in facts.groups):
+        return ""
+    moved = f"The questions shift the raw average of no {words.unit} by as much as a tenth of a standard deviation"
+    return (
+        f"{moved}; the adjusted ones are the safer choice."
+        if facts.state == "adjusted"
+        else f"{moved}: all are fair."
+    )
+
+
 USES = {
     "raw": "raw average is fair",
     "adjusted": "use the adjusted average",
@@ -139,11 +154,13 @@ def group_effect(fact: GroupFact) -> str:
 
 def item_sentence(item: ItemFact, words: Wording) -> str:
     """One question that works differently."""
+    place = f"at {words.name(item.group)}" if words.over_time else f"in {words.name(item.group)}"
+    others = "at other times" if words.over_time else "elsewhere"
     if abs(item.signed) < 0.5 * item.dmacs:
-        what = f"tells people apart differently in {words.name(item.group)} than elsewhere"
+        what = f"tells people apart differently {place} than {others}"
     else:
         way = "higher" if item.signed > 0 else "lower"
-        what = f"in {words.name(item.group)} people choose {way} answers than people with the same {words.concept} elsewhere"
+        what = f"{place} people choose {way} answers than people with the same {words.concept} {others}"
     return f"{words.question(item.item)}: {what} ({item.size} difference)."
 
 
@@ -163,9 +180,8 @@ def advice(facts: Facts, words: Wording) -> list[str]:
     leave = [g.label for g in facts.groups if g.use == "none"]
     if facts.state == "nothing":
         out.append(f"Do not rank the {w.units} and do not report differences between their averages.")
-        out.append(
-            f"Comparisons within one {w.unit}, for example before and after, are not affected by this result."
-        )
+        within = "groups of people at one round" if w.over_time else f"people within one {w.unit}"
+        out.append(f"Comparisons of {within} are not affected by this result.")
     elif facts.state == "adjusted":
         out.append("Report the adjusted averages of the picture with their intervals, not the raw ones.")
     elif not adjust and not leave:
@@ -181,7 +197,9 @@ def advice(facts: Facts, words: Wording) -> list[str]:
     if facts.items:
         first = ", ".join(item.item for item in facts.items[:4])
         out.append(
-            f"Look at the wording and translation of {first} with people from the {w.units} concerned."
+            f"Ask people what {first} means to them and whether that has changed."
+            if w.over_time
+            else f"Look at the wording and translation of {first} with people from the {w.units} concerned."
         )
     overlapping = sum(not (g.above or g.below) for g in facts.groups)
     if overlapping and facts.state != "nothing":

@@ -32,7 +32,7 @@ def test_equal_questions_allow_scores():
     assert found.tidy()["use"].unique().tolist() == ["raw average is fair"]
     html = found.to_html()
     assert "None that matters." in html
-    assert "In every region the raw average is fair" in html
+    assert "the raw average of no region by as much as a tenth of a standard deviation: all are fair" in html
 
 
 def test_some_shifted_questions_ask_for_an_adjustment(mixed):
@@ -91,6 +91,13 @@ def test_rounds_are_explained_too():
     assert found.wording.units == "rounds"
     assert "700 people, 3 rounds" in found.to_html()
     assert found.facts.groups[2].above == ("before", "after")
+    drifted = check_invariance(
+        rounds_data(1, shift={(1, 2): 0.6}), "hope =~ a + b + c + d + e", occasions=ROUNDS
+    ).explain(concept="hope")
+    html = drifted.to_html()
+    assert "c: at after people choose higher answers than people with the same hope at other times" in html
+    assert "Ask people what c means to them" in html
+    assert "the adjusted ones are the safer choice" in html
 
 
 def test_rough_models_and_untestable_steps_are_said():
