@@ -138,9 +138,9 @@ class TestPower:
 class TestSampleSize:
     def test_the_search_agrees_with_the_wald_test(self):
         text = "y ~ 0.2*x"
-        found = rm.monte_carlo_sample_size(text, parameter="y ~ x", n_reps=400, seed=1)
+        found = rm.monte_carlo_sample_size(text, parameter="y ~ x", n_reps=200, seed=1)
         exact = (1.959964 + 0.841621) ** 2 * 0.96 / 0.04
-        assert sum(found.n) == pytest.approx(exact, rel=0.12)
+        assert sum(found.n) == pytest.approx(exact, rel=0.15)
         assert found.search.n.is_monotonic_increasing
 
     def test_refusals(self):
