@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from recoverymetrics.irt.mokken.scalability import Scalability, scalability
 from recoverymetrics.irt.mokken.selection import select_scales
 from recoverymetrics.irt.responses import code_responses
 from recoverymetrics.typing import IntArray, IntoFrame, Seed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def fit_mokken(
@@ -234,6 +237,15 @@ class MokkenResult(AbstractResult):
                 "n_classes": [0, classes.weights.size, 0, 0],
             }
         )
+
+    def plot(self, item: str | None = None, *, smallest: int | None = None, ax: Axes | None = None) -> Axes:
+        """Item step response functions of one item (the first by default) over rest-score groups."""
+        from recoverymetrics.irt.mokken.plots import plot_monotonicity
+
+        name = self.items[0] if item is None else item
+        if name not in self.items:
+            raise OptionError(f"there is no item {item!r}; choose one of {', '.join(self.items)}.")
+        return plot_monotonicity(self.codes, self.items.index(name), name, smallest=smallest, ax=ax)
 
     def _title(self) -> str:
         return "Mokken scale analysis"

@@ -113,3 +113,12 @@ def test_reliability_table_and_messages() -> None:
         fit.item_ordering("mean")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="'restscore' or 'pmatrix'"):
         fit.nonintersection("pm")
+
+
+def test_the_picture_of_an_item_has_a_line_per_step() -> None:
+    fit = fit_mokken(_graded(400, [1.5] * 4, [[-1.0, 0.0, 1.0]] * 4, 8))
+    axes = fit.plot("item2")
+    assert axes.get_title() == "item2"
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["step 1", "step 2", "step 3"]
+    with pytest.raises(OptionError, match="no item 'zz'"):
+        fit.plot("zz")
