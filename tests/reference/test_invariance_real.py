@@ -31,7 +31,7 @@ def rosenberg():
 @needs_real
 @pytest.mark.slow
 def test_rosenberg_in_six_regions(rosenberg):
-    dif = rm.detect_dif(rosenberg, group="region")
+    dif = rm.detect_dif(rosenberg, items=ITEMS, group="region")
     assert {"Q5", "Q8"} <= set(dif.flagged)
     assert dif.purified.ending in {"stable", "cycle"}
     impact = dif.impact(freed=False)
@@ -67,6 +67,7 @@ def test_one_page_on_six_regions(rosenberg):
 
 @needs_real
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*items are flagged")
 def test_one_page_on_the_twenty_largest_countries(rosenberg):
     largest = rosenberg["country"].value_counts().index[:20]
     page = _page(rosenberg[rosenberg["country"].isin(largest)], "country", "country", "countries")
@@ -78,3 +79,4 @@ def test_one_page_on_the_twenty_largest_countries(rosenberg):
     means = page.tidy().set_index("group")["mean"]
     assert means["BR"] < means["US"] < means["IN"]
     assert len(page.facts.groups) == 20
+    assert "Half of the questions or more show a difference" in page.to_html()

@@ -38,6 +38,10 @@ STYLE = """
 """
 MARK = {"Yes": "yes", "No": "no"}
 MOST_ITEMS = 6
+MANY = (
+    "Half of the questions or more show a difference of some kind, which large samples often find. Each is judged beside "
+    "the others, so that with so many nobody can tell which are at fault; what counts here is their size."
+)
 ROUGH = (
     "The questions do not form one clean scale anywhere: some go together more than the rest, for example those worded "
     "the same way. The checks are about the common part."
@@ -169,6 +173,8 @@ def _notes(summary: PlainSummary) -> list[str]:
     notes = list(dict.fromkeys((*summary.ladder.notes, *summary.alignment.notes)))
     if "though" in summary.ladder.steps[0].reason:
         notes.insert(0, ROUGH)
+    if 2 * len(summary.facts.flagged) >= len(summary.ladder.engine.roles.observed):
+        notes.append(MANY)
     limits = [
         "The checks compare how answers go together; they cannot show that a translation is good.",
         "Rules of thumb decide what counts as a difference; the full tables are in the technical report.",
