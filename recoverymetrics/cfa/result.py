@@ -294,7 +294,8 @@ class CFAResult(AbstractResult):
 
     def fit_measures(self) -> pd.Series:
         """Every fit index that the estimator has, standard, scaled and robust."""
-        return pd.Series(self._measures, name="value")
+        measures = self._measures
+        return pd.Series(list(measures.values()), index=list(measures), name="value")
 
     def glance(self) -> pd.DataFrame:
         """One row with n, degrees of freedom, tests and the usual fit indices."""
