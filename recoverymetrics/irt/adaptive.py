@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recoverymetrics.irt.adaptive_points import GRID, Interpolation, Points, make_points
 from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.likelihood import (
     BatchTable,
@@ -36,33 +37,6 @@ ROUNDS = 6
 """Most times that the points are moved to the posteriors of new estimates."""
 SETTLED = 1e-3
 """Change in log-likelihood by moving the points at which they stay."""
-GRID = np.linspace(-9.0, 9.0, 181)
-"""Grid of one dimension; cubic interpolation between its nodes costs less than 1e-5 per person."""
-
-
-@dataclass(frozen=True)
-class Points:
-    """Integration points for a standard normal variable.
-
-    Attributes
-    ----------
-    z : ndarray, shape (N, D)
-        Points.
-    log_volume : ndarray, shape (N,)
-        Log weight over normal density, the volume that a point stands for.
-    """
-
-    z: FloatArray
-    log_volume: FloatArray
-
-
-def make_points(n: int, D: int) -> Points:
-    """Product of ``D`` Gauss-Hermite rules of ``n`` nodes."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(n)
-    log_volume = np.log(weights) + 0.5 * nodes**2
-    axes = np.meshgrid(*[nodes] * D, indexing="ij")
-    volume = sum(np.meshgrid(*[log_volume] * D, indexing="ij"), np.zeros(()))
-    return Points(np.stack(axes, axis=-1).reshape(-1, D), np.asarray(volume).ravel())
 
 
 @dataclass(frozen=True)
@@ -95,49 +69,6 @@ class AdaptiveProblem:
     def __call__(self, x: FloatArray) -> Point:
         """Log-likelihood, gradient and complete-data information."""
         return evaluate(self, x)
-
-
-@dataclass(frozen=True)
-class Interpolation:
-    """Cubic interpolation from the grid to the points of some persons, for one factor.
-
-    Attributes
-    ----------
-    start : ndarray of int, shape (n, N)
-        First of the four grid nodes around each point.
-    weights : tuple of four ndarray, shape (n, N)
-        Lagrange weights of these nodes.
-    """
-
-    start: IntArray
-    weights: tuple[FloatArray, ...]
-
-    @classmethod
-    def at(cls, theta: FloatArray) -> Interpolation:
-        """Interpolation at some coordinates, shape (n, N)."""
-        place = (theta - GRID[0]) / (GRID[1] - GRID[0])
-        middle = np.clip(place.astype(np.int64), 1, GRID.size - 3)
-        t = place - middle
-        a, b, c = t + 1, t - 1, t - 2
-        return cls(middle - 1, (-t * b * c / 6, a * b * c / 2, -a * t * c / 2, a * t * b / 6))
-
-    def values(self, curves: FloatArray) -> FloatArray:
-        """Curves of the persons, shape (n, G), at their points, shape (n, N)."""
-        flat = np.ascontiguousarray(curves).ravel()
-        place = self.start + (GRID.size * np.arange(self.start.shape[0]))[:, None]
-        out = self.weights[0] * flat[place]
-        for k in (1, 2, 3):
-            out += self.weights[k] * flat[place + k]
-        return out
-
-    def spread(self, mass: FloatArray) -> FloatArray:
-        """The transpose: mass at the points, shape (n, N), carried to the grid, shape (n, G)."""
-        n = mass.shape[0]
-        place = (self.start + (GRID.size * np.arange(n))[:, None]).ravel()
-        out = np.zeros(n * GRID.size)
-        for k in range(4):
-            out += np.bincount(place + k, (self.weights[k] * mass).ravel(), minlength=out.size)
-        return out.reshape(n, -1)
 
 
 @dataclass(frozen=True)

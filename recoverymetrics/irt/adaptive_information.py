@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from recoverymetrics.irt.adaptive import (
-    GRID,
     AdaptiveProblem,
     Chunk,
     Expected,
@@ -17,6 +16,7 @@ from recoverymetrics.irt.adaptive import (
     group_chunks,
     latent_derivatives,
 )
+from recoverymetrics.irt.adaptive_points import GRID
 from recoverymetrics.irt.likelihood import batch_derivatives, batch_parameters, batch_table, stack_tables
 from recoverymetrics.typing import FloatArray
 
