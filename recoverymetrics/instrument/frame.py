@@ -248,6 +248,12 @@ def numeric_column(frame: pd.DataFrame, name: str) -> FloatArray:
 
 def _parsed(column: pd.Series, name: str) -> pd.Series:
     numbers: pd.Series = pd.to_numeric(column, errors="coerce")
+    if column.dtype.kind in "mM" or numbers.dtype.kind == "c":
+        what = "complex numbers" if numbers.dtype.kind == "c" else "dates or times"
+        raise DataError(
+            f"item {name!r} holds {what} (type {column.dtype}), not answers; leave the column out by naming the "
+            "items with items=[...]."
+        )
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if bad.size:
         raise DataError(

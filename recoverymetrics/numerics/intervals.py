@@ -57,7 +57,7 @@ def wald_interval(
     """
     x, se = np.asarray(estimate, float), np.asarray(std_error, float)
     q = stats.t.ppf(0.5 + level / 2, df) if np.isfinite(df) else _z(level)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if scale == "identity":
             return Interval(x - q * se, x + q * se)
         if scale == "fisher_z":

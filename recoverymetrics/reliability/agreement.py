@@ -76,7 +76,14 @@ def gwet_ac(
     """
     check_option("weights", weights, WEIGHT_KINDS)
     ratings = read_ratings(
-        data, items=items, group=group, unit=unit, rater=rater, rating=rating, categories=categories
+        data,
+        items=items,
+        group=group,
+        unit=unit,
+        rater=rater,
+        rating=rating,
+        categories=categories,
+        in_order=weights != "identity",
     )
     w = kernel.agreement_weights(ratings.categories, weights)
     name = "ac1" if weights == "identity" else "ac2"
@@ -148,7 +155,14 @@ def krippendorff_alpha(
     if not isinstance(interval, Bootstrap):
         check_option("interval", interval, ("bootstrap", "jackknife"))
     ratings = read_ratings(
-        data, items=items, group=group, unit=unit, rater=rater, rating=rating, categories=categories
+        data,
+        items=items,
+        group=group,
+        unit=unit,
+        rater=rater,
+        rating=rating,
+        categories=categories,
+        in_order=metric != "nominal",
     )
     rng = generator(bootstrap.seed)
 
@@ -221,7 +235,9 @@ def kendall_w(
     kendall1939
     """
     check_level(level)
-    ratings = read_ratings(data, items=items, group=group, unit=unit, rater=rater, rating=rating)
+    ratings = read_ratings(
+        data, items=items, group=group, unit=unit, rater=rater, rating=rating, in_order=True
+    )
 
     def one(label: str, values: FloatArray) -> dict[str, object]:
         with naming_group(label):

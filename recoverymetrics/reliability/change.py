@@ -10,6 +10,7 @@ import pandas as pd
 
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.instrument import read_items
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.reliability.alpha import z_quantile
 from recoverymetrics.reliability.error_results import ReliableChange
 from recoverymetrics.reliability.spec import check_level, check_option
@@ -153,7 +154,9 @@ def reliable_change(
     scores = record.values
     complete = ~np.isnan(scores).any(1)
     if complete.sum() < 3:
-        raise DataError(f"only {int(complete.sum())} persons have both scores; at least 3 are needed.")
+        raise DataError(
+            f"only {plural(int(complete.sum()), 'person')} with both scores; at least 3 are needed."
+        )
     constants = _constants(scores[complete], reliability, mean, sd, practice)
     estimate, error = _change(scores[:, 0], scores[:, 1], constants, method)
     z = z_quantile(level)

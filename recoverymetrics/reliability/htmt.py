@@ -17,7 +17,7 @@ from recoverymetrics.reliability.groups import group_moments, missing_notes
 from recoverymetrics.reliability.moments import Moments
 from recoverymetrics.reliability.ordinal_groups import OrdinalGroup, Slope, read_ordinal
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import Missing, check_level, check_option
+from recoverymetrics.reliability.spec import Missing, check_level, check_option, in_group
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntArray, IntoFrame
 
 
@@ -154,6 +154,7 @@ def _rows(
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for first, second in combinations(members, 2):
+        _refuse_zeros(R, (first, second), members, method, label)
         ratio, G = htmt_ratio(R, members[first], members[second], geometric=method == "htmt2")
         se = std_error(G)
         limits = wald_interval(ratio, se, level=level)
@@ -171,6 +172,20 @@ def _rows(
             }
         )
     return rows
+
+
+def _refuse_zeros(
+    R: FloatArray, scales: tuple[str, str], members: dict[str, IntArray], method: str, label: str
+) -> None:
+    """A geometric mean with a correlation of exactly zero, and a mean of nothing but zeros, say nothing."""
+    blocks = {f"of scale {name!r}": R[_upper(R.shape[0], members[name])] for name in scales}
+    blocks[f"of scales {scales[0]!r} and {scales[1]!r}"] = R[np.ix_(*(members[name] for name in scales))]
+    flat = [where for where, r in blocks.items() if (np.any(r == 0) if method == "htmt2" else not np.any(r))]
+    if flat:
+        raise DataError(
+            f"{'two' if method == 'htmt2' else 'all'} items {flat[0]}{in_group(label)} correlate exactly 0, for which "
+            f"{method} is not defined" + ("; use method='htmt'." if method == "htmt2" else ".")
+        )
 
 
 def htmt_ratio(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.errors import DataError
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.numerics.intervals import wald_interval
 from recoverymetrics.numerics.variance_components import (
     FORMS,
@@ -92,7 +93,9 @@ def intraclass_correlation(
     check_level(level)
     check_option("form", form, FORMS)
     check_option("missing", missing, ("reml", "listwise"))
-    ratings = read_ratings(data, items=items, group=group, unit=unit, rater=rater, rating=rating)
+    ratings = read_ratings(
+        data, items=items, group=group, unit=unit, rater=rater, rating=rating, in_order=True
+    )
     if len(ratings.raters) < 2:
         raise DataError(
             f"an intraclass correlation compares raters or occasions; there is one column: {ratings.raters[0]}."
@@ -137,7 +140,7 @@ def _forms(
     if missing == "listwise" or complete.all():
         if complete.sum() < 2:
             raise DataError(
-                f"only {int(complete.sum())} targets{in_group(label)} have all ratings; at least 2 are needed"
+                f"only {plural(int(complete.sum()), 'target')}{in_group(label)} with all ratings; at least 2 are needed"
                 + (", or missing='reml'." if missing == "listwise" and not complete.all() else ".")
             )
         return _from_mean_squares(label, values[complete], level)

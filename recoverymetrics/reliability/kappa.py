@@ -75,7 +75,9 @@ def cohen_kappa(
     """
     check_level(level)
     check_option("weights", weights, WEIGHT_KINDS)
-    ratings = read_ratings(data, items=items, group=group, categories=categories)
+    ratings = read_ratings(
+        data, items=items, group=group, categories=categories, in_order=weights != "identity"
+    )
     if len(ratings.raters) != 2:
         raise DataError(
             f"Cohen's kappa compares two raters; there are {len(ratings.raters)}: {', '.join(ratings.raters)}. "
@@ -189,7 +191,14 @@ def fleiss_kappa(
     """
     check_option("weights", weights, WEIGHT_KINDS)
     ratings = read_ratings(
-        data, items=items, group=group, unit=unit, rater=rater, rating=rating, categories=categories
+        data,
+        items=items,
+        group=group,
+        unit=unit,
+        rater=rater,
+        rating=rating,
+        categories=categories,
+        in_order=weights != "identity",
     )
     w = kernel.agreement_weights(ratings.categories, weights)
     result = counted(

@@ -11,6 +11,7 @@ from scipy import stats
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import read_items, to_pandas
 from recoverymetrics.instrument.frame import numeric_column
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.numerics.intervals import Interval
 from recoverymetrics.numerics.variance_components import mean_squares
 from recoverymetrics.reliability.alpha import z_quantile
@@ -76,7 +77,7 @@ def measurement_error(
         dropped += values.shape[0] - complete.shape[0]
         if complete.shape[0] < 2:
             raise DataError(
-                f"only {complete.shape[0]} persons{in_group(label)} have all scores; at least 2 are needed."
+                f"only {plural(complete.shape[0], 'person')}{in_group(label)} with all scores; at least 2 are needed."
             )
         rows += (
             _repeated(label, complete, level)
@@ -221,7 +222,7 @@ def limits_of_agreement(
     kept = ~np.isnan(x) & ~np.isnan(y)
     if kept.sum() < 3:
         raise DataError(
-            f"only {int(kept.sum())} rows have both {first!r} and {second!r}; at least 3 are needed."
+            f"only {plural(int(kept.sum()), 'row')} with both {first!r} and {second!r}; at least 3 are needed."
         )
     x, y = x[kept], y[kept]
     if unit is None:

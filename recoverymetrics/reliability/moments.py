@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from recoverymetrics.errors import DataError
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.reliability.spec import Missing, in_group
 from recoverymetrics.typing import BoolArray, FloatArray
 
@@ -155,8 +156,8 @@ def moments(
     used = values[keep]
     if used.shape[0] < 3:
         raise DataError(
-            f"only {used.shape[0]} persons{where} have {'complete' if missing == 'listwise' else 'any'} "
-            "responses; at least 3 are needed."
+            f"only {plural(used.shape[0], 'person')}{where} gave "
+            f"{'complete responses' if missing == 'listwise' else 'any response'}; at least 3 are needed."
         )
     unanswered = [item for item, seen in zip(items, np.any(observed[keep], axis=0), strict=True) if not seen]
     if unanswered:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.correlation import OrdinalMoments
+from recoverymetrics.errors import DataError
+from recoverymetrics.instrument.notes import listing, plural
 from recoverymetrics.numerics.intervals import bootstrap_interval, wald_interval
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability import coefficients as c
@@ -15,9 +17,9 @@ from recoverymetrics.reliability.green_yang import green_yang, green_yang_deriva
 from recoverymetrics.reliability.groups import warn_of_keying
 from recoverymetrics.reliability.items import item_rest
 from recoverymetrics.reliability.one_factor import OneFactor, fit_one_factor, least_squares_hessian
-from recoverymetrics.reliability.ordinal_groups import OrdinalGroup, Slope, pair_weights, read_ordinal
+from recoverymetrics.reliability.ordinal_groups import OrdinalGroup, Slope, pair_table, read_ordinal
 from recoverymetrics.reliability.results import CoefficientResult
-from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level
+from recoverymetrics.reliability.spec import Bootstrap, Missing, check_level, in_group
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame
 
 ORDINAL_NOTE = (
@@ -178,6 +180,7 @@ def categorical_omega(
     found, groups = read_ordinal(data, items, group, missing, 3)
     rows, tables, fits, failed = [], [], [], 0
     for g in groups:
+        _refuse_boundary(g, found.items)
         weights = g.pair_weights()
         fit = fit_one_factor(g.R, "minres", weights)
         fits.append(fit)
@@ -214,6 +217,18 @@ def categorical_omega(
     )
 
 
+def _refuse_boundary(g: OrdinalGroup, items: tuple[str, ...]) -> None:
+    """Correlations of +-1 have no sampling variance to weigh them by."""
+    at = np.argwhere(np.tril(~(g.pair_variances() > 0), -1))
+    if at.size:
+        pairs = listing((f"{items[k]}-{items[j]}" for j, k in at), most=3)
+        raise DataError(
+            f"categorical omega{in_group(g.label)} weighs polychoric correlations by their precision, and some run to "
+            f"+-1 in these {plural(g.n, 'person')} ({pairs}); leave out items that say the same, collect more "
+            "answers, or use mcdonald_omega."
+        )
+
+
 def _categorical(g: OrdinalGroup, fit: OneFactor, weights: FloatArray) -> tuple[float, Slope]:
     """Omega of the sum of categories and its derivative."""
     d = green_yang_derivatives(g.tau, fit.loadings, g.R)
@@ -247,7 +262,9 @@ def _omegas(m: OrdinalMoments) -> tuple[float, ...]:
     if m.acov is None:
         return (np.nan, np.nan)
     variance = (m.acov if m.acov.ndim == 1 else np.diag(m.acov))[-p * (p - 1) // 2 :]
-    fit = fit_one_factor(m.correlations, "minres", pair_weights(variance, p))
+    if not np.all(variance > 0):
+        return (np.nan, np.nan)
+    fit = fit_one_factor(m.correlations, "minres", 1 / pair_table(variance, p))
     if not (fit.converged and np.isfinite(m.correlations).all()):
         return (np.nan, np.nan)
     omega = green_yang(m.tau, np.outer(fit.loadings, fit.loadings), m.correlations)

@@ -91,7 +91,11 @@ class OrdinalGroup:
 
     def pair_weights(self) -> FloatArray:
         """Inverse asymptotic variances of the correlations, shape (p, p)."""
-        return pair_weights(np.diag(self.acov)[-self.p * (self.p - 1) // 2 :], self.p)
+        return 1 / self.pair_variances()
+
+    def pair_variances(self) -> FloatArray:
+        """Asymptotic variances of the correlations, shape (p, p), 1 on the diagonal."""
+        return pair_table(np.diag(self.acov)[-self.p * (self.p - 1) // 2 :], self.p)
 
     def resample(self, n_draws: int, rng: np.random.Generator) -> Iterator[OrdinalMoments]:
         """Polychoric statistics of bootstrap samples of the persons."""
@@ -100,12 +104,12 @@ class OrdinalGroup:
             yield ordinal_moments(self.codes[rows], self.sizes, acov="diagonal")
 
 
-def pair_weights(variance: FloatArray, p: int) -> FloatArray:
-    """Symmetric matrix of inverse variances of the correlations (2,1), (3,1), ..., (3,2), ..."""
-    weights = np.ones((p, p))
+def pair_table(variance: FloatArray, p: int) -> FloatArray:
+    """Symmetric matrix of the variances of the correlations (2,1), (3,1), ..., (3,2), ...; 1 on the diagonal."""
+    table = np.ones((p, p))
     rows, columns = np.triu_indices(p, 1)
-    weights[rows, columns] = weights[columns, rows] = 1 / variance
-    return weights
+    table[rows, columns] = table[columns, rows] = variance
+    return table
 
 
 def read_ordinal(

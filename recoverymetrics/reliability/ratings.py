@@ -11,6 +11,7 @@ import pandas as pd
 
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument import ItemData, to_pandas
+from recoverymetrics.instrument.frame import labels_of, numeric_column, read_items
 from recoverymetrics.typing import FloatArray, GroupSpec, IntoFrame, ObjectArray
 
 
@@ -56,6 +57,7 @@ def read_ratings(
     rater: str | None = None,
     rating: str | None = None,
     categories: Sequence[Any] | None = None,
+    in_order: bool = False,
 ) -> Ratings:
     """Read ratings from a wide or a long table.
 
@@ -70,7 +72,10 @@ def read_ratings(
     unit, rater, rating : str, optional
         Columns of a long table; all three or none.
     categories : sequence, optional
-        All categories of the scale in order, used or not; by default the observed ones, sorted.
+        All categories of the scale in order, used or not; by default the observed ones, sorted (those of the
+        data type where all columns are ordered categoricals of the same categories).
+    in_order : bool, default False
+        Whether the order of the categories counts; labels without an order are then refused.
 
     Returns
     -------
@@ -79,16 +84,17 @@ def read_ratings(
     Raises
     ------
     DataError
-        Unknown columns, a rater who rated a unit twice, ratings outside ``categories``, no ratings.
+        Unknown columns, a rater who rated a unit twice, ratings outside ``categories``, no ratings, labels
+        without an order where it counts.
     """
-    if isinstance(data, ItemData):
-        record = data if items is None else data.select(items)
+    if isinstance(data, ItemData) or hasattr(data, "item_data"):
+        record = read_items(data, items=items, group=group)
         frame, labels = pd.DataFrame(record.values, columns=list(record.items)), record.group
     elif unit is not None or rater is not None or rating is not None:
         frame, labels = _widen(to_pandas(data), unit, rater, rating, group)
     else:
         frame, labels = _wide(to_pandas(data), items, group)
-    values, scores, names = _codes(frame, categories)
+    values, scores, names = _codes(frame, categories, in_order)
     if np.isnan(values).all():
         raise DataError("there are no ratings in these columns.")
     return Ratings(values, tuple(map(str, frame.columns)), scores, names, labels)
@@ -105,14 +111,14 @@ def _wide(
         raise DataError("no rater columns are left; name them with items=[...].")
     if group is None:
         return frame[names], None
-    labels = frame[group] if isinstance(group, str) else pd.Series(np.asarray(group, dtype=object).ravel())
-    if len(labels) != len(frame):
-        raise DataError(f"group has {len(labels)} labels for {len(frame)} units; give one label per unit.")
-    if labels.isna().any():
-        raise DataError(
-            f"{int(labels.isna().sum())} units have no group label; label them or leave them out."
-        )
-    return frame[names], labels.astype(str).to_numpy(dtype=object)
+    n = len(frame) if isinstance(group, str) else np.size(np.asarray(group, dtype=object))
+    if n != len(frame):
+        raise DataError(f"group has {n} labels for {len(frame)} units; give one label per unit.")
+    labels, _ = labels_of(frame, group)
+    absent = sum(label is None for label in labels)
+    if absent:
+        raise DataError(f"{absent} units have no group label; label them or leave them out.")
+    return frame[names], labels
 
 
 def _widen(
@@ -141,26 +147,58 @@ def _widen(
 
 
 def _codes(
-    frame: pd.DataFrame, categories: Sequence[Any] | None
+    frame: pd.DataFrame, categories: Sequence[Any] | None, in_order: bool
 ) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
-    numeric = all(pd.api.types.is_numeric_dtype(frame[c]) or frame[c].isna().all() for c in frame)
-    if numeric:
-        values = frame.apply(pd.to_numeric).to_numpy(dtype=float, na_value=np.nan)
-        known = np.unique(values[~np.isnan(values)])
-        scores = known if categories is None else np.sort(np.asarray(list(categories), dtype=float))
-        outside = known[~np.isin(known, scores)]
-        if outside.size:
-            raise DataError(f"rating {outside[0]:g} is not among the categories {scores.tolist()}.")
-        return values, scores, tuple(f"{score:g}" for score in scores)
+    scores = None if categories is None else _numbers(categories)
+    if _has_labels(frame) or (categories is not None and scores is None):
+        return _coded_labels(frame, categories, in_order)
+    values = np.column_stack([numeric_column(frame, name) for name in frame])
+    known = np.unique(values[~np.isnan(values)])
+    scores = known if scores is None else scores
+    outside = known[~np.isin(known, scores)]
+    if outside.size:
+        raise DataError(f"rating {outside[0]:g} is not among the categories {scores.tolist()}.")
+    return values, scores, tuple(f"{score:g}" for score in scores)
+
+
+def _numbers(categories: Sequence[Any]) -> FloatArray | None:
+    """Categories as sorted numbers; None when one is a label."""
+    try:
+        return np.sort(np.asarray(list(categories), dtype=float))
+    except (TypeError, ValueError):
+        return None
+
+
+def _has_labels(frame: pd.DataFrame) -> bool:
+    """Whether some rating is not a number."""
+    return any((pd.to_numeric(frame[c], errors="coerce").isna() & frame[c].notna()).any() for c in frame)
+
+
+def _coded_labels(
+    frame: pd.DataFrame, categories: Sequence[Any] | None, in_order: bool
+) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     text = frame.astype(object).where(frame.notna(), None)
     seen = sorted({str(v) for v in text.to_numpy().ravel() if v is not None})
-    names = seen if categories is None else [str(c) for c in categories]
+    known = _ordered_categories(frame) if categories is None else categories
+    if known is None and in_order:
+        raise DataError(
+            f"the ratings are labels ({', '.join(seen[:5])}) whose order is not known; name categories=[...] from "
+            "lowest to highest where the function has it, or give the ratings as numbers."
+        )
+    names = seen if known is None else [str(c) for c in known]
     unknown = [v for v in seen if v not in names]
     if unknown:
         raise DataError(f"rating {unknown[0]!r} is not among the categories {', '.join(names)}.")
     code = {name: float(k) for k, name in enumerate(names)}
     values = np.array([[np.nan if v is None else code[str(v)] for v in row] for row in text.to_numpy()])
     return values, np.arange(len(names), dtype=float), tuple(names)
+
+
+def _ordered_categories(frame: pd.DataFrame) -> list[Any] | None:
+    """Categories of columns that are ordered categoricals of one and the same type."""
+    first = frame.dtypes.iloc[0]
+    one_type = isinstance(first, pd.CategoricalDtype) and all(dtype == first for dtype in frame.dtypes)
+    return list(first.categories) if one_type and first.ordered else None
 
 
 def _require(frame: pd.DataFrame, name: str) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
 from recoverymetrics.errors import DataError, DataWarning
 from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.invariance.ladder.occasions import Occasions
+from recoverymetrics.typing import IntArray
 
 ADVISED = 100
 """Smaller groups are reported."""
+FEW_CLUSTERS = 10
+"""Fewer clusters in a group are reported: the sandwich has about as many degrees of freedom as there are clusters."""
 
 
 def check_groups(
@@ -43,7 +48,9 @@ def check_groups(
     if small:
         record = record.take(~np.isin(record.group, list(small)))
         if len(record.groups) < (2 if several else 1):
-            raise DataError(f"only {len(record.groups)} group has {drop_below} persons or more.")
+            raise DataError(
+                f"only {plural(len(record.groups), 'group')} with {drop_below} persons or more; lower drop_groups_below=."
+            )
     for label in record.groups:
         n = sizes[label]
         _check_size(f"group {label!r}", n, record.n_items, f" Leave it out with drop_groups_below={n + 1}.")
@@ -58,8 +65,38 @@ def _check_size(where: str, n: int, n_items: int, advice: str) -> None:
         raise DataError(f"{where} has {n} persons for {n_items} items; no model can be fitted there.{advice}")
 
 
+def check_clusters(record: ItemData, clusters: IntArray) -> tuple[str, ...]:
+    """Check that every group has clusters to compare; say where they are few or shared between groups.
+
+    Raises
+    ------
+    DataError
+        A group with one cluster.
+    """
+    groups = record.groups or ("",)
+    inside = [np.unique(clusters[record.group == g] if record.groups else clusters) for g in groups]
+    notes = []
+    for label, found in zip(groups, inside, strict=True):
+        where = f"group {label!r}" if label else "the data"
+        if found.size < 2:
+            raise DataError(
+                f"{where} has one cluster, which shows no variation between clusters; leave the group out, or "
+                "cluster= off."
+            )
+        if found.size < FEW_CLUSTERS:
+            notes.append(f"{where} has only {found.size} clusters; tests robust to clusters need 20 or more.")
+            warnings.warn(notes[-1], DataWarning, stacklevel=3)
+    shared = np.sum(np.bincount(np.concatenate(inside)) > 1)
+    if shared:
+        notes.append(
+            f"{plural(int(shared), 'cluster')} occur{'s' if shared == 1 else ''} in several groups, whose answers "
+            "are treated as independent."
+        )
+    return tuple(notes)
+
+
 def check_categories(
-    record: ItemData, *, merge: bool, occasions: Occasions | None = None
+    record: ItemData, ordered: Sequence[str], *, merge: bool, occasions: Occasions | None = None
 ) -> tuple[ItemData, tuple[str, ...]]:
     """Check that every category of every ordered item was used in every group, and at every occasion.
 
@@ -67,6 +104,8 @@ def check_categories(
     ----------
     record : ItemData
         Responses with groups.
+    ordered : sequence of str
+        Ordered items, as the model names them.
     merge : bool
         Merge an unused category with its neighbour in all groups; merged items are named in the notes.
     occasions : Occasions, optional
@@ -78,12 +117,13 @@ def check_categories(
         Unused categories, all of them listed, when ``merge`` is false.
     """
     if occasions is not None:
-        stacked, notes_of = check_categories(occasions.stack(record), merge=merge)
+        stacked, notes_of = check_categories(occasions.stack(record), ordered, merge=merge)
         return occasions.unstack(record, stacked), notes_of
     empty = []
     values = record.values.copy()
     notes = []
-    for j, (item, seen) in enumerate(zip(record.items, record.categories(), strict=True)):
+    where = [record.items.index(item) for item in ordered]
+    for j, item, seen in zip(where, ordered, record.select(ordered).categories(), strict=True):
         table = np.array([[np.sum(block[:, j] == k) for k in seen] for _, block in record.by_group()])
         for g, k in np.argwhere(table == 0):
             empty.append(f"{item} category {seen[k]:g} in {record.groups[g]}")

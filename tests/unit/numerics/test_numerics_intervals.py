@@ -20,6 +20,12 @@ def test_wald_intervals_on_each_scale() -> None:
     assert high < 1
 
 
+def test_an_error_without_bounds_gives_a_limit_without_bounds() -> None:
+    limits = wald_interval(0.5, 1e4, scale="log_complement")
+    assert limits.low == -np.inf
+    assert limits.high == pytest.approx(1)
+
+
 def test_t_quantile_with_few_degrees_of_freedom_is_wider() -> None:
     assert wald_interval(0.0, 1.0, df=3).high == pytest.approx(stats.t.ppf(0.975, 3))
 

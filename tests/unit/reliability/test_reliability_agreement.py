@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import recoverymetrics as rm
 from recoverymetrics import reliability as rel
 from recoverymetrics.errors import DataError, OptionError
 
@@ -16,6 +17,7 @@ WIDE = pd.DataFrame(
         "r4": [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NA],
     }
 )
+WORDS = pd.DataFrame({"a": ["low", "mid", "high", "low"], "b": ["low", "high", "high", "mid"]})
 LONG = WIDE.rename_axis("unit").reset_index().melt("unit", var_name="rater", value_name="score").dropna()
 LAYOUT = {"unit": "unit", "rater": "rater", "rating": "score"}
 
@@ -30,6 +32,31 @@ def test_wide_long_and_labelled_ratings_are_the_same(function) -> None:
     for name in ("estimate", "conf_low", "conf_high", "observed", "expected"):
         assert long[name][0] == pytest.approx(wide[name][0])
         assert text[name][0] == pytest.approx(wide[name][0])
+
+
+@pytest.mark.parametrize("kind", ["object", "string", "category", "Int64"])
+def test_numbers_of_any_type_are_numbers(kind) -> None:
+    table = WIDE.replace({3: 10, 4: 30})  # as text, "10" would come before "2", and 10 and 30 be neighbours
+    whole = table.astype("Int64")
+    typed = whole if kind == "Int64" else whole.astype(object).where(whole.notna(), None).astype(kind)
+    expected = rel.intraclass_correlation(table).tidy()
+    pd.testing.assert_frame_equal(rel.intraclass_correlation(typed).tidy(), expected)
+    weighted = [rel.gwet_ac(data, weights="quadratic").estimate for data in (table, typed)]
+    assert weighted[0] == pytest.approx(weighted[1])
+
+
+def test_ordered_labels_bring_their_order() -> None:
+    order = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    numbers = WORDS.replace({"low": 1, "mid": 2, "high": 3}).astype(int)
+    by_type = rel.cohen_kappa(WORDS.astype(order), weights="linear").estimate
+    by_name = rel.cohen_kappa(WORDS, weights="linear", categories=["low", "mid", "high"]).estimate
+    assert by_type == by_name == pytest.approx(rel.cohen_kappa(numbers, weights="linear").estimate)
+
+
+def test_responses_are_taken_as_ratings() -> None:
+    answers = rm.Responses(WIDE.dropna().assign(site=["a", "b"] * 4), items=list(WIDE), group="site")
+    by_site = rel.gwet_ac(WIDE.dropna().assign(site=["a", "b"] * 4), group="site").tidy()
+    pd.testing.assert_frame_equal(rel.gwet_ac(answers, group="site").tidy(), by_site)
 
 
 def test_published_interval_of_ac1() -> None:
@@ -151,6 +178,18 @@ def test_intraclass_form_and_groups() -> None:
         (lambda: rel.kendall_w(WIDE), DataError, "missing ones"),
         (lambda: rel.intraclass_correlation(WIDE, form="ICC9"), OptionError, "ICC1, ICC2"),
         (lambda: rel.intraclass_correlation(WIDE[:1], missing="listwise"), DataError, "only 0 targets"),
+        (lambda: rel.intraclass_correlation(WIDE.replace(3, np.inf)), DataError, "'r1' holds infinite"),
+        (
+            lambda: rel.intraclass_correlation(WIDE.replace({3: "often"})),
+            DataError,
+            "give the ratings as num",
+        ),
+        (lambda: rel.kendall_w(WORDS), DataError, r"labels \(high, low, mid\) whose order"),
+        (lambda: rel.gwet_ac(WORDS, weights="linear"), DataError, r"categories=\[...\] from lowest"),
+        (lambda: rel.krippendorff_alpha(WORDS, metric="ordinal"), DataError, "whose order is not known"),
+        (lambda: rel.fleiss_kappa(WORDS, weights="linear"), DataError, "whose order is not known"),
+        (lambda: rel.cohen_kappa(WORDS, weights="linear"), DataError, "whose order is not known"),
+        (lambda: rel.gwet_ac(WIDE, categories=["low", "high"]), DataError, "among the categories low, high"),
     ],
 )
 def test_refusals(call, error, message: str) -> None:

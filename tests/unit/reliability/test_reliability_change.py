@@ -180,7 +180,7 @@ def test_person_errors_reproduce_alpha() -> None:
         (lambda: rel.measurement_error(FLOW[["mini"]]), DataError, "give two occasions, or reliability="),
         (lambda: rel.measurement_error(FLOW, reliability=0.8), DataError, "one column of scores is expected"),
         (lambda: rel.measurement_error(FLOW[["mini"]], reliability=1.2), DataError, "between 0 and 1"),
-        (lambda: rel.measurement_error(FLOW[:1]), DataError, "only 1 persons"),
+        (lambda: rel.measurement_error(FLOW[:1]), DataError, "only 1 person "),
         (lambda: rel.limits_of_agreement(FLOW, first="mini", second="x"), DataError, "no column 'x'"),
         (lambda: rel.limits_of_agreement(FLOW[:2], first="mini", second="large"), DataError, "only 2 rows"),
         (

@@ -122,6 +122,16 @@ def test_heywood_case_is_a_warning_and_a_flag() -> None:
     assert result.converged
 
 
+CROSSED = {"a": [1, 1, 2, 2, 3], "b": [1, 2, 2, 1, 3], "c": [2, 1, 1, 2, 1.5], "d": [1, 3, 2, 3, 1]}
+
+
+@pytest.mark.filterwarnings("ignore::recoverymetrics.EstimationWarning")
+def test_polychorics_at_one_have_no_precision_to_weigh_by() -> None:
+    few = {"a": [2, 2, 4, 4, 2, 3, 3, 2], "b": [1, 2, 4, 3, 1, 2, 2, 2], "c": [2, 2, 4, 4, 2, 4, 2, 4]}
+    with pytest.raises(DataError, match=r"run to \+-1 in these 8 persons \(b-c"):
+        rel.categorical_omega(few)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -133,6 +143,11 @@ def test_heywood_case_is_a_warning_and_a_flag() -> None:
         (lambda: rel.estimate_reliability(ordinal(), scales={}), DataError, "names no scale"),
         (lambda: rel.estimate_reliability(ordinal(), scales={"s": ["a", "zz"]}), DataError, "zz"),
         (lambda: rel.categorical_omega(ordinal(), items=["a", "b"]), DataError, "at least 3 items"),
+        (
+            lambda: rel.heterotrait_monotrait(CROSSED, {"s": ["a", "b"], "t": ["c", "d"]}),
+            DataError,
+            "two items of scales 's' and 't' correlate exactly 0.*method='htmt'",
+        ),
         (lambda: rel.heterotrait_monotrait(ordinal(), {"s": ["a", "b"]}), DataError, "at least two scales"),
         (lambda: rel.heterotrait_monotrait(ordinal(), {"s": ["a", "b"], "t": ["c"]}), DataError, "scale 't'"),
     ],
