@@ -178,15 +178,27 @@ def test_agrees_with_mirt(comparison: Comparison) -> None:
 
 @needs_reference
 @pytest.mark.slow
-def test_five_correlated_dimensions_agree_with_mh_rm() -> None:
-    """mirt's MH-RM is stochastic: agreement to about two decimals is what it promises."""
+def test_five_correlated_dimensions_beside_mh_rm() -> None:
+    """mirt's MH-RM is stochastic: on the same points of adaptive quadrature ours is at the higher likelihood.
+
+    Its parameters are within half a standard error of ours, .2 in the mean square, which is its Monte Carlo error; its
+    reported log-likelihood is 96 units below what its own parameters reach.
+    """
+    from recoverymetrics.irt.adaptive import starting_problem
+
     theirs = load_case("irt", "bfi25_cfa5_mhrm")["results"]
-    fit = rm.fit_irt(big_five(), structure=lines("ACENO"), se=None)
-    slopes = fit.tidy("slope_intercept").query("parameter in ['a1', 'a2', 'a3', 'a4', 'a5']")["estimate"]
-    table = np.asarray(theirs["items"]["values"], dtype=float)[:, :5].sum(axis=1)
-    order = [f"{t}{i}" for t in "ACENO" for i in range(1, 6)]
-    reference = [table[theirs["items"]["rows"].index(item)] for item in order]
-    np.testing.assert_allclose(slopes, reference, atol=0.05)
-    correlations = fit.groups[[f"cor_{t}" for t in "ACENO"]].to_numpy()
-    np.testing.assert_allclose(correlations, np.asarray(theirs["cov"]["values"], dtype=float), atol=0.02)
-    assert fit.loglik > theirs["logLik"]
+    fit = rm.fit_irt(big_five(), structure=lines("ACENO"))
+    x = point_of(fit, [theirs["items"]], [(np.zeros(5), theirs["cov"]["values"])])
+    layout, patterns = fit.calibration.layout, fit.calibration.problem.patterns
+    at = [starting_problem(layout, patterns, 4, values)(values) for values in (fit.x, x)]
+    assert 0.3 < at[0].value - at[1].value < 1.5
+    assert np.abs(at[0].gradient).max() < 0.2 < np.abs(at[1].gradient).max()
+    finer = starting_problem(layout, patterns, 5, fit.x)(fit.x).value
+    assert abs(finer - at[0].value) < 0.3  # quadrature error of four nodes, .17 of 90,182 units
+    z = (fit.x - x) / np.sqrt(np.diag(fit.covariance))
+    assert np.abs(z).max() < 0.6
+    assert np.sqrt(np.mean(z**2)) < 0.25
+    assert fit.loglik > theirs["logLik"] + 90
+    np.testing.assert_allclose(
+        fit.groups[[f"cor_{t}" for t in "ACENO"]], np.asarray(theirs["cov"]["values"], dtype=float), atol=0.01
+    )
