@@ -23,10 +23,13 @@ from recoverymetrics.irt.mokken.reliability import scale_reliability
 from recoverymetrics.irt.mokken.scalability import Scalability, scalability
 from recoverymetrics.irt.mokken.selection import select_scales
 from recoverymetrics.irt.responses import code_responses
-from recoverymetrics.typing import IntArray, IntoFrame, Seed
+from recoverymetrics.typing import FloatArray, IntArray, IntoFrame, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+LARGEST_SPAN = 100
+"""Steps between lowest and highest answer that a scale can have."""
 
 
 def fit_mokken(
@@ -54,7 +57,7 @@ def fit_mokken(
     Raises
     ------
     DataError
-        Fewer than two items, items without variation, fewer than ten complete persons.
+        Fewer than two items, items without variation, answers a hundred steps apart, fewer than ten complete persons.
 
     Examples
     --------
@@ -75,6 +78,7 @@ def fit_mokken(
         np.int64
     )
     codes = codes - codes.min(axis=0)
+    _check_span(coded.items, codes, complete.values)
     return MokkenResult(
         coded.items,
         codes,
@@ -83,6 +87,17 @@ def fit_mokken(
         lower_bound,
         record.n,
     )
+
+
+def _check_span(items: tuple[str, ...], codes: IntArray, values: FloatArray) -> None:
+    """Scores count step by step; hundreds of steps are a code of missing answers, not categories."""
+    j = int(np.argmax(codes.max(axis=0)))
+    if codes[:, j].max() >= LARGEST_SPAN:
+        low, high = values[:, j].min(), values[:, j].max()
+        raise DataError(
+            f"item {items[j]!r} has answers from {low:g} to {high:g}; if one of them is a code of missing answers, "
+            "list it in missing_codes of Responses, otherwise join categories."
+        )
 
 
 @dataclass(frozen=True, repr=False)

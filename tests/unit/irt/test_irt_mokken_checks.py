@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from recoverymetrics.errors import OptionError
+from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.irt import fit_mokken
 from recoverymetrics.irt.mokken.guttman import adjusted_fence, guttman_errors, infrequent_answers, medcouple
 from recoverymetrics.irt.mokken.lcrc import fit_latent_classes, latent_class_reliability
@@ -113,6 +113,13 @@ def test_reliability_table_and_messages() -> None:
         fit.item_ordering("mean")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="'restscore' or 'pmatrix'"):
         fit.nonintersection("pm")
+
+
+def test_an_undeclared_code_of_missing_answers_is_named() -> None:
+    answers = _graded(200, [1.5] * 4, [[-1.0, 0.5]] * 4, 9)
+    answers[::20, 1] = 999
+    with pytest.raises(DataError, match=r"item 'item2' has answers from 0 to 999.*missing_codes"):
+        fit_mokken(answers)
 
 
 def test_the_picture_of_an_item_has_a_line_per_step() -> None:
