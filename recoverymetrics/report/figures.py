@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,8 +80,9 @@ def draw_heat(
     digits: int = 2,
     marked: pd.DataFrame | None = None,
     label: str = "",
+    signed: bool = True,
 ) -> Figure:
-    """Draw a matrix with its numbers: rows and columns as in the frame, colours from -limit to limit.
+    """Draw a matrix with its numbers: rows and columns as in the frame, colours from -limit (or 0) to limit.
 
     Parameters
     ----------
@@ -94,11 +96,14 @@ def draw_heat(
         Cells to outline.
     label : str
         Label of the colour scale.
+    signed : bool
+        Colours for both directions; without, the scale begins at 0.
     """
     rows, columns = frame.shape
     figure, ax = new_axes(0.72 * columns + 2.4, 0.235 * rows + 1.0)
     values = frame.to_numpy(dtype=float)
-    picture = ax.imshow(values, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto")
+    colours, low = ("PuOr_r", -limit) if signed else ("Oranges", 0.0)
+    picture = ax.imshow(values, cmap=colours, vmin=low, vmax=limit, aspect="auto")
     for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
         strong = abs(values[i, j]) > 0.62 * limit
         ax.text(
@@ -125,7 +130,7 @@ def draw_heat(
     bar = figure.colorbar(picture, ax=ax, shrink=min(1.0, 12 / max(rows, 12)), pad=0.03)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
-    bar.set_label(label, fontsize=8.5)
+    bar.set_label(textwrap.fill(label, max(16, 4 * rows)), fontsize=8.5)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recoverymetrics.display import Table
 from recoverymetrics.report import Block, Figure, Section, Text
@@ -118,7 +118,7 @@ def dif_section(result: StudyResult) -> Section | None:
     ]
     blocks: list[Block] = []
     if dif.flagged:
-        blocks += [_dif_figure(dif), Table("Flagged items", table.loc[table["flagged"], shown])]
+        blocks += [*_dif_figures(dif), Table("Flagged items", table.loc[table["flagged"], shown])]
     impact = dif.impact()
     if dif.flagged:
         note = "Mean of each region in standard deviations, with all items and without the flagged ones, and its rank."
@@ -127,15 +127,29 @@ def dif_section(result: StudyResult) -> Section | None:
     return Section("Differential item functioning", lead, tuple(blocks))
 
 
-def _dif_figure(dif: DIFResult) -> Figure:
+def _dif_figures(dif: DIFResult) -> list[Block]:
     contrasts = dif.contrasts()
-    value = "signed_difference" if "signed_difference" in contrasts else "estimate"
-    wide = contrasts[contrasts["item"].isin(dif.flagged)].pivot_table(
-        index="item", columns="group", values=value, sort=False
-    )
-    return Figure(
-        draw_heat(wide, limit=0.5, label="item score beside others with the same score (SD)"),
-        "How much higher (orange) or lower (purple) people of a region answer a flagged item than others with the same score. "
-        "An item that discriminates differently can show little here: its curves cross.",
-        "Heat map of flagged items by region.",
-    )
+    flagged = contrasts[contrasts["item"].isin(dif.flagged)]
+
+    def heat(value: str, label: str, signed: bool) -> Any:
+        wide = flagged.pivot_table(index="item", columns="group", values=value, sort=False)
+        return draw_heat(wide, limit=0.5, label=label, signed=signed)
+
+    direction = "signed_difference" if "signed_difference" in contrasts else "estimate"
+    figures: list[Block] = [
+        Figure(
+            heat(direction, "item score beside others with the same score (SD)", True),
+            "How much higher (orange) or lower (purple) people of a region answer a flagged item than others with the same score.",
+            "Heat map of flagged items by region: higher or lower.",
+        )
+    ]
+    if "unsigned_difference" in contrasts:
+        figures.append(
+            Figure(
+                heat("unsigned_difference", "distance of the curves (SD)", False),
+                "How far the answers of a region lie from those of others with the same score, whether above or below. An item "
+                "that is pale above and dark here discriminates differently: its curves cross.",
+                "Heat map of flagged items by region: distance whatever its direction.",
+            )
+        )
+    return figures
