@@ -10,7 +10,9 @@ import pandas as pd
 
 from recoverymetrics.consensus.panel import DelphiPanel
 from recoverymetrics.display import AbstractResult, Table
-from recoverymetrics.numerics.agreement import category_counts, kendall_w, krippendorff_alpha
+from recoverymetrics.numerics.agreement import category_counts
+from recoverymetrics.numerics.concordance import kendall_w
+from recoverymetrics.numerics.krippendorff import krippendorff_alpha
 from recoverymetrics.typing import BoolArray, FloatArray
 
 BANDS = ((0.9, "unusually strong"), (0.7, "strong"), (0.5, "moderate"), (0.3, "weak"), (0.1, "very weak"))

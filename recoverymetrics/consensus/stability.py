@@ -19,7 +19,8 @@ from recoverymetrics.consensus.panel import DelphiPanel
 from recoverymetrics.consensus.rules import default_top, require_categories, require_share
 from recoverymetrics.display import AbstractResult, Table
 from recoverymetrics.numerics import counts as tally
-from recoverymetrics.numerics.agreement import agreement_weights, cohen_kappa
+from recoverymetrics.numerics.agreement import agreement_weights
+from recoverymetrics.numerics.cohen import cohen_kappa
 from recoverymetrics.typing import FloatArray
 
 CV_BANDS = ((0.5, "good"), (0.8, "another round may help"))

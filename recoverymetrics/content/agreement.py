@@ -19,8 +19,8 @@ from recoverymetrics.numerics.agreement import (
     category_counts,
     fleiss_kappa,
     gwet_ac,
-    krippendorff_alpha,
 )
+from recoverymetrics.numerics.krippendorff import krippendorff_alpha
 from recoverymetrics.typing import BoolArray, FloatArray, IntoFrame
 
 _Z = 1.959963984540054

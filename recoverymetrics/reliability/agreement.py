@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from recoverymetrics.numerics import agreement as kernel
-from recoverymetrics.numerics.agreement import METRICS, WEIGHT_KINDS, Metric, WeightKind
+from recoverymetrics.numerics import concordance, krippendorff
+from recoverymetrics.numerics.agreement import WEIGHT_KINDS, WeightKind
 from recoverymetrics.numerics.intervals import bootstrap_interval, wald_interval
+from recoverymetrics.numerics.krippendorff import METRICS, Metric
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.reliability.agreement_rows import (
     agreement_row,
@@ -168,13 +170,13 @@ def krippendorff_alpha(
 
     def one(label: str, values: FloatArray) -> dict[str, object]:
         counts = kernel.category_counts(values, ratings.categories)
-        a = kernel.krippendorff_alpha(counts, ratings.categories, metric)
+        a = krippendorff.krippendorff_alpha(counts, ratings.categories, metric)
         require_pairs(a, label)
         if interval == "jackknife":
             return agreement_row(
                 label, "krippendorff_alpha", a, wald_interval(a.estimate, a.std_error, level=level), ratings
             )
-        draws = kernel.krippendorff_bootstrap(
+        draws = krippendorff.krippendorff_bootstrap(
             counts, ratings.categories, metric, n_draws=bootstrap.n_draws, rng=rng
         )
         limits = bootstrap_interval(
@@ -241,8 +243,8 @@ def kendall_w(
 
     def one(label: str, values: FloatArray) -> dict[str, object]:
         with naming_group(label):
-            w = kernel.kendall_w(values)
-        se = kernel.kendall_jackknife(values)
+            w = concordance.kendall_w(values)
+        se = concordance.kendall_jackknife(values)
         limits = wald_interval(w.estimate, se, level=level, df=max(w.n_raters - 1, 1))
         return {
             "group": label,

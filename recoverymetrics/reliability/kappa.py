@@ -11,6 +11,7 @@ from scipy import stats
 
 from recoverymetrics.errors import DataError
 from recoverymetrics.numerics import agreement as kernel
+from recoverymetrics.numerics import cohen
 from recoverymetrics.numerics.agreement import WEIGHT_KINDS, WeightKind
 from recoverymetrics.numerics.intervals import wald_interval
 from recoverymetrics.reliability.agreement_rows import counted, one_category_note, without_labels
@@ -109,7 +110,7 @@ def _kappa_row(
     first, second = np.searchsorted(ratings.categories, both).T
     table = np.bincount(first * q + second, minlength=q * q).reshape(q, q).astype(float)
     w = kernel.agreement_weights(ratings.categories, weights)
-    k = kernel.cohen_kappa(table, w)
+    k = cohen.cohen_kappa(table, w)
     limits = wald_interval(k.estimate, k.std_error, level=level)
     z = k.estimate / k.std_error_null if k.std_error_null > 0 else np.nan
     return {

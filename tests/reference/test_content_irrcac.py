@@ -16,6 +16,7 @@ from golden import Comparison, ids
 
 import recoverymetrics as rm
 from recoverymetrics.numerics import agreement as ag
+from recoverymetrics.numerics import krippendorff
 
 PRINTED = 5e-9  # ten decimals of numbers from 0.03 up, relative
 NA = np.nan
@@ -75,7 +76,7 @@ def _weighted() -> list[Comparison]:
 def _alpha() -> list[Comparison]:
     return [
         Comparison("content", "irrCAC", f"krippendorff_alpha, {metric}",
-                   ag.krippendorff_alpha(COUNTS, SCALE, metric).estimate, golden, PRINTED)
+                   krippendorff.krippendorff_alpha(COUNTS, SCALE, metric).estimate, golden, PRINTED)
         for metric, golden in ALPHA.items()
     ]  # fmt: skip
 

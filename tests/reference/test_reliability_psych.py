@@ -12,7 +12,8 @@ from golden import REFERENCE, Comparison, frame, load_case, load_data, matrix, n
 from recoverymetrics import reliability as rel
 from recoverymetrics.cfa import fit_cfa
 from recoverymetrics.errors import DataWarning, EstimationWarning
-from recoverymetrics.numerics.agreement import agreement_weights, cohen_kappa
+from recoverymetrics.numerics.agreement import agreement_weights
+from recoverymetrics.numerics.cohen import cohen_kappa
 from recoverymetrics.reliability.bifactor import bifactor_indices
 from recoverymetrics.reliability.coefficients import smc, ten_berge_zegers
 from recoverymetrics.reliability.feldt import feldt_interval

@@ -5,6 +5,7 @@ import pytest
 
 from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.numerics import agreement as ag
+from recoverymetrics.numerics import cohen, concordance, krippendorff
 
 PUBLISHED = 6e-6
 """Books print five decimals."""
@@ -59,20 +60,20 @@ def test_fleiss_kappa_of_the_textbook_example() -> None:
     ("metric", "alpha"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
 )
 def test_krippendorff_alpha_of_the_canonical_example(metric: str, alpha: float) -> None:
-    assert round(ag.krippendorff_alpha(COUNTS, CATEGORIES, metric).estimate, 3) == alpha
+    assert round(krippendorff.krippendorff_alpha(COUNTS, CATEGORIES, metric).estimate, 3) == alpha
 
 
-@pytest.mark.parametrize("metric", ag.METRICS)
+@pytest.mark.parametrize("metric", krippendorff.METRICS)
 def test_krippendorff_alpha_equals_the_independent_package(metric: str) -> None:
-    krippendorff = pytest.importorskip("krippendorff")
+    package = pytest.importorskip("krippendorff")
     rng = np.random.default_rng(3)
     for _ in range(10):
         truth = rng.integers(1, 7, (40, 1))
         ratings = np.clip(truth + rng.integers(-1, 2, (40, 5)), 1, 6).astype(float)
         ratings[rng.random(ratings.shape) < 0.25] = np.nan
         scale = np.arange(1.0, 7.0)
-        ours = ag.krippendorff_alpha(ag.category_counts(ratings, scale), scale, metric).estimate
-        theirs = krippendorff.alpha(
+        ours = krippendorff.krippendorff_alpha(ag.category_counts(ratings, scale), scale, metric).estimate
+        theirs = package.alpha(
             reliability_data=ratings.T, level_of_measurement=metric, value_domain=scale.tolist()
         )
         assert ours == pytest.approx(theirs, abs=1e-12)
@@ -84,8 +85,10 @@ def test_standard_errors_agree_with_resampled_units(metric: str) -> None:
     ratings = np.clip(rng.integers(1, 6, (400, 1)) + rng.integers(-1, 2, (400, 4)), 1, 5).astype(float)
     ratings[:, 2:][rng.random((400, 2)) < 0.3] = np.nan  # every unit keeps two ratings
     counts = ag.category_counts(ratings, CATEGORIES)
-    draws = ag.krippendorff_bootstrap(counts, CATEGORIES, metric, n_draws=2000, rng=rng)
-    assert ag.krippendorff_alpha(counts, CATEGORIES, metric).std_error == pytest.approx(draws.std(), rel=0.1)
+    draws = krippendorff.krippendorff_bootstrap(counts, CATEGORIES, metric, n_draws=2000, rng=rng)
+    assert krippendorff.krippendorff_alpha(counts, CATEGORIES, metric).std_error == pytest.approx(
+        draws.std(), rel=0.1
+    )
     for estimator in (ag.gwet_ac, ag.fleiss_kappa):
         w = ag.agreement_weights(CATEGORIES, "quadratic")
         again = [estimator(counts[rng.integers(0, 400, 400)], w).estimate for _ in range(800)]
@@ -101,18 +104,18 @@ def test_kappa_of_two_raters_with_quadratic_weights_is_close_to_an_intraclass_co
     counts = ag.category_counts(pair, np.arange(4.0))
     table = np.histogram2d(pair[:, 0], pair[:, 1], bins=np.arange(5) - 0.5)[0]
     w = ag.agreement_weights(np.arange(4.0), "quadratic")
-    kappa = ag.cohen_kappa(table, w).estimate
+    kappa = cohen.cohen_kappa(table, w).estimate
     assert kappa == pytest.approx(ag.fleiss_kappa(counts, w).estimate, abs=2e-3)
     assert kappa == pytest.approx(
-        ag.krippendorff_alpha(counts, np.arange(4.0), "interval").estimate, abs=2e-3
+        krippendorff.krippendorff_alpha(counts, np.arange(4.0), "interval").estimate, abs=2e-3
     )
 
 
 def test_maximum_kappa_given_the_margins() -> None:
     table = np.array([[40.0, 20.0], [0.0, 40.0]])
-    k = ag.cohen_kappa(table)
+    k = cohen.cohen_kappa(table)
     assert k.maximum == pytest.approx(k.estimate)
-    assert np.isnan(ag.cohen_kappa(table, np.array([[1, 0.5], [0.5, 1]])).maximum)
+    assert np.isnan(cohen.cohen_kappa(table, np.array([[1, 0.5], [0.5, 1]])).maximum)
 
 
 @pytest.mark.parametrize("kind", ag.WEIGHT_KINDS)
@@ -128,22 +131,24 @@ def test_one_category_gives_no_value_instead_of_a_number() -> None:
     counts = np.array([[3.0], [3.0]])
     assert np.isnan(ag.fleiss_kappa(counts).estimate)
     assert np.isnan(ag.gwet_ac(counts).estimate)
-    assert np.isnan(ag.krippendorff_alpha(counts, np.array([1.0])).estimate)
-    assert np.isnan(ag.cohen_kappa(np.array([[5.0, 0.0], [0.0, 0.0]])).estimate)
+    assert np.isnan(krippendorff.krippendorff_alpha(counts, np.array([1.0])).estimate)
+    assert np.isnan(cohen.cohen_kappa(np.array([[5.0, 0.0], [0.0, 0.0]])).estimate)
 
 
 def test_no_pairable_unit() -> None:
     counts = np.array([[1.0, 0.0], [0.0, 1.0]])
     assert ag.gwet_ac(counts).n_pairable == 0
-    assert np.isnan(ag.krippendorff_alpha(counts, np.arange(2.0)).estimate)
+    assert np.isnan(krippendorff.krippendorff_alpha(counts, np.arange(2.0)).estimate)
     assert np.isnan(
-        ag.krippendorff_bootstrap(counts, np.arange(2.0), "nominal", n_draws=3, rng=np.random.default_rng(0))
+        krippendorff.krippendorff_bootstrap(
+            counts, np.arange(2.0), "nominal", n_draws=3, rng=np.random.default_rng(0)
+        )
     ).all()
 
 
 def test_kendall_w_of_the_textbook_example() -> None:
     ranks = np.array([[1.0, 6, 3, 2, 5, 4], [1, 5, 6, 4, 2, 3], [6, 3, 2, 5, 4, 1]]).T  # Siegel (1956)
-    w = ag.kendall_w(ranks)
+    w = concordance.kendall_w(ranks)
     assert round(w.estimate, 3) == 0.162
     assert w.df == 5
     assert w.statistic == pytest.approx(15 * w.estimate)
@@ -154,24 +159,26 @@ def test_kendall_w_with_ties_is_tied_to_the_mean_rank_correlation() -> None:
 
     rng = np.random.default_rng(1)
     values = np.round(rng.normal(size=(30, 1)) + rng.normal(size=(30, 2)), 0)
-    w = ag.kendall_w(values)
+    w = concordance.kendall_w(values)
     assert w.mean_spearman == pytest.approx(spearmanr(values).statistic, abs=0.01)
     untied = rng.normal(size=(30, 4))
     rho = spearmanr(untied).statistic
-    assert ag.kendall_w(untied).mean_spearman == pytest.approx(rho[np.triu_indices(4, 1)].mean(), abs=1e-12)
+    assert concordance.kendall_w(untied).mean_spearman == pytest.approx(
+        rho[np.triu_indices(4, 1)].mean(), abs=1e-12
+    )
 
 
 def test_kendall_jackknife_follows_the_spread_over_raters() -> None:
     rng = np.random.default_rng(9)
     truth = rng.normal(size=(40, 1))
-    draws = [ag.kendall_w(truth + rng.normal(size=(40, 12))).estimate for _ in range(300)]
-    errors = [ag.kendall_jackknife(truth + rng.normal(size=(40, 12))) for _ in range(100)]
+    draws = [concordance.kendall_w(truth + rng.normal(size=(40, 12))).estimate for _ in range(300)]
+    errors = [concordance.kendall_jackknife(truth + rng.normal(size=(40, 12))) for _ in range(100)]
     assert np.mean(errors) == pytest.approx(np.std(draws), rel=0.25)
-    assert np.isnan(ag.kendall_jackknife(truth + rng.normal(size=(40, 2))))
+    assert np.isnan(concordance.kendall_jackknife(truth + rng.normal(size=(40, 2))))
 
 
 def test_all_ties_give_no_value() -> None:
-    assert np.isnan(ag.kendall_w(np.ones((4, 3))).estimate)
+    assert np.isnan(concordance.kendall_w(np.ones((4, 3))).estimate)
 
 
 @pytest.mark.parametrize(
@@ -183,13 +190,13 @@ def test_all_ties_give_no_value() -> None:
 )
 def test_kendall_w_refuses(ratings: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        ag.kendall_w(ratings)
+        concordance.kendall_w(ratings)
 
 
 def test_unknown_options_and_categories_are_named() -> None:
     with pytest.raises(OptionError, match="identity, linear"):
         ag.agreement_weights(np.arange(3.0), "cubic")
     with pytest.raises(OptionError, match="nominal, ordinal"):
-        ag.metric_distance(np.arange(3.0), "circular")
+        krippendorff.metric_distance(np.arange(3.0), "circular")
     with pytest.raises(DataError, match="rating 7 is not among the categories"):
         ag.category_counts(np.array([[7.0, 1.0]]), np.array([1.0, 2.0]))
