@@ -12,6 +12,7 @@ import numpy as np
 from recoverymetrics.correlation.codes import category_codes, keep_rows
 from recoverymetrics.correlation.kernel import AcovKind, OrdinalMoments, ordinal_moments
 from recoverymetrics.correlation.moments import GroupMoments, check_definite
+from recoverymetrics.correlation.ranks import rank_columns, rank_correlations
 from recoverymetrics.correlation.result import CorrelationResult, PolychoricResult
 from recoverymetrics.errors import DataError, EstimationWarning, OptionError
 from recoverymetrics.instrument import ItemData, read_items
@@ -59,7 +60,8 @@ def polychoric(
     missing : {"pairwise", "listwise"}, default "pairwise"
         Pairwise margins and tables, or complete rows only.
     correct : float, default 0
-        Count put into empty cells of the tables (0.5 is psych's default).
+        Count put into empty cells of the tables, as psych's ``tetrachoric`` does with 0.5; its ``polychoric``
+        leaves them empty whatever its ``correct`` (unless ``global=FALSE``), which is 0 here.
     smooth : bool, default False
         Make a matrix that is not positive definite so by lifting eigenvalues; reported in ``glance()``.
     weights : array-like of length n, optional
@@ -245,6 +247,8 @@ def _continuous(
         moments = (
             _fiml_group(label, ranked, kept.items) if missing == "fiml" else _pearson_group(label, ranked)
         )
+        if method == "spearman" and np.isnan(values).any():
+            moments = _with_correlations(moments, rank_correlations(values))
         groups.append(check_definite(_with_acov(moments, ranked, kind, missing), smooth))
     return CorrelationResult(
         kept.items, tuple(groups), method, missing, int(np.isnan(full.values).sum()), full.n - kept.n,
@@ -271,11 +275,18 @@ def _with_acov(moments: GroupMoments, values: FloatArray, kind: bool | str, miss
 
 def _pearson_group(label: str, values: FloatArray) -> GroupMoments:
     found = pairwise_moments(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        errors = (1.0 - found.correlation**2) / np.sqrt(found.n - 1.0)
-    return GroupMoments(
-        label, len(values), found.correlation, found.n, errors, means=found.mean, covariance=found.covariance
+    unknown = np.full_like(found.correlation, np.nan)
+    moments = GroupMoments(
+        label, len(values), unknown, found.n, unknown, means=found.mean, covariance=found.covariance
     )
+    return _with_correlations(moments, found.correlation)
+
+
+def _with_correlations(moments: GroupMoments, correlations: FloatArray) -> GroupMoments:
+    """Correlations of pairs with their standard errors of normal theory."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = (1.0 - correlations**2) / np.sqrt(moments.pair_n - 1.0)
+    return replace(moments, correlations=correlations, std_errors=errors)
 
 
 def _fiml_group(label: str, values: FloatArray, items: tuple[str, ...]) -> GroupMoments:
@@ -366,14 +377,6 @@ def _group_rows(data: ItemData) -> list[tuple[str, IntArray]]:
                 "group or leave it out."
             )
     return groups
-
-
-def rank_columns(values: FloatArray) -> FloatArray:
-    """Mid-ranks of each column; missing stays missing."""
-    from scipy.stats import rankdata
-
-    ranks: FloatArray = rankdata(values, axis=0, nan_policy="omit")
-    return ranks
 
 
 def _ordinal_terms(items: tuple[str, ...], sizes: IntArray) -> tuple[str, ...]:

@@ -357,7 +357,7 @@ def _parallel(
             values, categories = category_codes(record)
             sizes = np.array([c.size for c in categories])
         elif source.kind == "spearman":
-            from recoverymetrics.correlation.fit import rank_columns
+            from recoverymetrics.correlation.ranks import rank_columns
 
             values = rank_columns(values)
     tasks = [

@@ -5,9 +5,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 import recoverymetrics as rm
 from recoverymetrics.correlation import correlate, polychoric, polyserial, tetrachoric
+from recoverymetrics.correlation.ranks import rank_correlations
 from recoverymetrics.display import GLOSSARY
 from recoverymetrics.numerics.covariance import (
     correlation_acov,
@@ -103,12 +105,38 @@ def test_missing_pairwise_and_listwise():
     assert listwise.glance()["n_dropped"].item() == 800 - len(data.dropna())
 
 
+def test_an_empty_cell_is_filled_as_psych_fills_it():
+    """psych 2.2.9, tetrachoric(correct=.5) of a table with counts 15, 19, 0 and 26, to the 1e-4 of its search."""
+    first = np.repeat([0, 0, 1], [15, 19, 26])
+    second = np.repeat([0, 1, 1], [15, 19, 26])
+    found = tetrachoric(np.column_stack([first, second]), correct=0.5)
+    assert found.correlations.iloc[0, 1] == pytest.approx(0.829434470, abs=1e-4)
+
+
+def test_rank_correlations_are_those_of_the_persons_of_each_pair():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(60, 1)) + rng.normal(size=(60, 3))
+    x[rng.random(x.shape) < 0.3] = np.nan
+    found = correlate(x, method="spearman")
+    both = ~np.isnan(x[:, [0, 2]]).any(axis=1)
+    rho = spearmanr(x[both, 0], x[both, 2]).statistic
+    assert found.correlations.iloc[0, 2] == pytest.approx(rho, abs=1e-14)
+    row = found.tidy().query("item == 'item1' and item_2 == 'item3'").iloc[0]
+    assert row["std_error"] == pytest.approx((1 - rho**2) / np.sqrt(both.sum() - 1))
+    apart = rank_correlations(np.array([[1.0, np.nan], [2.0, 3.0], [np.nan, 4.0], [3.0, 3.0]]))
+    assert np.isnan(apart[0, 1])
+    assert np.isnan(rank_correlations(np.array([[1.0, np.nan], [np.nan, 2.0]]))[0, 1])
+
+
 def test_pearson_agrees_with_pandas():
     data = answers(300, missing=0.2)
     np.testing.assert_allclose(correlate(data).correlations, data.corr(), atol=1e-12)
     np.testing.assert_allclose(correlate(data, missing="listwise").correlations, data.dropna().corr())
     np.testing.assert_allclose(
         correlate(data.dropna(), method="spearman").correlations, data.dropna().corr("spearman")
+    )
+    np.testing.assert_allclose(
+        correlate(data, method="spearman").correlations, data.corr("spearman"), atol=1e-12
     )
     np.testing.assert_allclose(pairwise_moments(data.to_numpy()).covariance, data.cov(), atol=1e-12)
 
