@@ -77,7 +77,7 @@ def _one_factor(
     book = {row.key: k for k, row in enumerate(fit.table.rows)}
     cells = range(len(engine.cells))
     names, owner = _intercept_rows(engine, items)
-    sign = -1.0 if engine.ordinal else 1.0
+    sign = np.array([-1.0 if op == "|" else 1.0 for _, op, _ in names])
     loading = [[book[engine.locate(factor, "=~", item, c)] for item in items] for c in cells]
     level = [[book[engine.locate(*name, c)] for name in names] for c in cells]
     spread = [[values[book[engine.locate(item, "~~", item, c)]] for item in items] for c in cells]
@@ -88,7 +88,9 @@ def _one_factor(
         intercept_names=tuple(f"{lhs}{op}{rhs}" if op == "|" else f"{lhs}~1" for lhs, op, rhs in names),
         configural=Configural(values[np.array(loading)], sign * values[np.array(level)], owner),
         residual_sds=np.sqrt(np.maximum(np.array(spread, dtype=float), 1e-12)),
-        covariance=_row_covariance(fit, rows, len(np.ravel(loading)), sign),
+        covariance=_row_covariance(
+            fit, rows, np.concatenate([np.ones(np.size(loading)), np.tile(sign, len(cells))])
+        ),
     )
 
 
@@ -107,11 +109,10 @@ def _intercept_rows(
     return names, np.array(owner, dtype=np.int64)
 
 
-def _row_covariance(fit: CFAResult, rows: np.ndarray, n_loadings: int, sign: float) -> FloatArray:
-    """Sampling covariance of table rows; zero for what is fixed."""
+def _row_covariance(fit: CFAResult, rows: np.ndarray, turn: FloatArray) -> FloatArray:
+    """Sampling covariance of table rows, some with turned sign; zero for what is fixed."""
     index = fit.table.index[rows]
     covariance = np.zeros((rows.size, rows.size))
     free = np.flatnonzero(index >= 0)
     covariance[np.ix_(free, free)] = fit.covariance[np.ix_(index[free], index[free])]
-    turn = np.where(np.arange(rows.size) < n_loadings, 1.0, sign)
     return np.asarray(covariance * np.outer(turn, turn), dtype=float)

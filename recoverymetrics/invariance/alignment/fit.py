@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recoverymetrics.cfa.reading import column_names, ordered_names, read_design
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import find_roles
 from recoverymetrics.errors import DataError, EstimationWarning, OptionError
@@ -18,7 +19,12 @@ from recoverymetrics.invariance.alignment.inference import aligned_jacobian
 from recoverymetrics.invariance.alignment.kernel import Loss, align, sensitivity
 from recoverymetrics.invariance.alignment.result import AlignedFactor, AlignmentResult, redraw
 from recoverymetrics.invariance.dif.spec import check_choice
-from recoverymetrics.invariance.ladder.checks import check_categories, check_groups
+from recoverymetrics.invariance.ladder.checks import (
+    check_answered,
+    check_categories,
+    check_clusters,
+    check_groups,
+)
 from recoverymetrics.invariance.ladder.engine import start_engine
 from recoverymetrics.irt import fit_irt
 from recoverymetrics.numerics.seeds import generator
@@ -56,6 +62,8 @@ class AlignmentLoss:
         check_choice("weights", self.weights, ("sqrt_n", "equal"))
         if not (0 < self.power <= 2 and self.eps > 0):
             raise OptionError("power must lie between 0 and 2 and eps above 0.")
+        if len(self.scale) != 2 or min(self.scale) <= 0:
+            raise OptionError("scale= holds two positive units: of loadings and of intercepts.")
 
     def resolve(self, sizes: FloatArray) -> Loss:
         """The loss for groups of these sizes; weights sum to two per ordered pair on average."""
@@ -78,6 +86,7 @@ def align_groups(
     loss: AlignmentLoss | None = None,
     alpha: float = 0.001,
     missing: str | None = None,
+    cluster: str | Sequence[Any] | None = None,
     n_starts: int = 10,
     standard_errors: str = "delta",
     n_boot: int = 200,
@@ -99,7 +108,7 @@ def align_groups(
         FIXED sets the reference group's factor mean to zero, FREE estimates it. FREE needs some loadings that
         differ; where it has no hold the result says so, and FIXED is the answer.
     ordered : bool or sequence of str, default False
-        Align loadings and thresholds of ordered items.
+        Align loadings and thresholds of ordered items, all or those named.
     estimator : str, optional
         Estimator of the configural model as in ``fit_cfa``; ``"graded"`` takes graded IRT models instead
         (logistic, full information).
@@ -111,6 +120,8 @@ def align_groups(
         Level at which a group's parameter is non-invariant.
     missing : str, optional
         As in ``fit_cfa``.
+    cluster : str or array-like of length n, optional
+        Clusters of persons, such as countries within regions, as in ``check_invariance``; not with graded models.
     n_starts : int, default 10
         Starts of the minimisation.
     standard_errors : {"delta", "bootstrap"}, default "delta"
@@ -150,10 +161,21 @@ def align_groups(
     items = None if hasattr(data, "item_data") else list(roles.observed)
     record = read_items(data, items=items, group=group).select(roles.observed)
     graded = estimator is not None and estimator.lower() == "graded"
-    ordinal = graded or bool(ordered)
+    if graded and missing not in (None, "fiml"):
+        raise OptionError("estimator='graded' uses every answer that is there; leave missing= out.")
+    names = ordered_names(graded or ordered, roles, column_names(data) or record.items)
+    if graded and cluster is not None:
+        raise OptionError("estimator='graded' takes no cluster=; ordered=True with estimator='WLSMV' does.")
+    clusters = read_design(data, record.n, None, cluster)[1]
+    everybody = record.group
     record, notes = check_groups(record, drop_groups_below)
-    if ordinal:
-        record, merged = check_categories(record, merge=merge_empty)
+    check_answered(record)
+    if clusters is not None:
+        clusters = clusters[np.isin(np.asarray(everybody), record.groups)]
+        notes = (*notes, *check_clusters(record, clusters))
+        estimator = "MLR" if estimator is None and not names else estimator
+    if names:
+        record, merged = check_categories(record, names, merge=merge_empty)
         notes = (*notes, *merged)
     if graded:
         factors, sizes = _graded_parameters(record, model), _sizes(record)
@@ -161,11 +183,12 @@ def align_groups(
         engine = start_engine(
             record,
             model,
-            ordinal=ordinal,
+            ordered=names,
             estimator=estimator,
             missing="listwise" if missing is None else missing,
             theta=True,
             orthogonal=False,
+            cluster=clusters,
         )
         factors, sizes = factor_parameters(engine.fit(), engine), engine.sizes
     return align_parameters(
@@ -200,6 +223,9 @@ def align_parameters(
     """Align configural parameters that are there already; options as in ``align_groups``."""
     check_choice("method", method, ("free", "fixed"))
     check_choice("standard_errors", standard_errors, ("delta", "bootstrap"))
+    _check_numbers(alpha, n_starts, n_boot)
+    if loss is not None and not isinstance(loss, AlignmentLoss):
+        raise OptionError(f"loss={loss!r} must be an AlignmentLoss, for example AlignmentLoss(power=0.5).")
     position = _reference(groups, reference)
     shape = AlignmentLoss() if loss is None else loss
     solved = tuple(
@@ -218,6 +244,15 @@ def align_parameters(
         notes=(*notes, *_flat_notes(solved, method)),
         standard_errors=standard_errors,
     )
+
+
+def _check_numbers(alpha: float, n_starts: int, n_boot: int) -> None:
+    if not 0 < alpha < 1:
+        raise OptionError(f"alpha={alpha!r} must lie between 0 and 1.")
+    if n_starts < 0:
+        raise OptionError(f"n_starts={n_starts!r} must be 0 or more.")
+    if n_boot < 2:
+        raise OptionError(f"n_boot={n_boot!r} must be 2 or more; some 200 are usual.")
 
 
 def align_factor(

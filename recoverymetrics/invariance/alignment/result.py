@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from recoverymetrics.display import AbstractResult, Table
+from recoverymetrics.errors import OptionError
 from recoverymetrics.invariance.alignment.extract import FactorParameters
 from recoverymetrics.invariance.alignment.inference import explained_variance, invariant_groups, overall_r2
 from recoverymetrics.invariance.alignment.kernel import Aligned, Configural, Loss, align
@@ -236,6 +237,8 @@ class AlignmentResult(AbstractResult):
             One row per factor and group: mean, average of the redrawn means, their standard deviation (a
             bootstrap standard error), and per factor the average correlation with the means drawn from.
         """
+        if n_draws < 2:
+            raise OptionError(f"n_draws={n_draws!r} must be 2 or more; some 100 are usual.")
         frames = []
         random = generator(seed)
         for factor in self.factors:

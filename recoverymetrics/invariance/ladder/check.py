@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 
 from recoverymetrics.cfa.compare import compare_models
-from recoverymetrics.cfa.reading import read_design
+from recoverymetrics.cfa.reading import column_names, ordered_names, read_design
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.syntax import parse_model
 from recoverymetrics.cfa.table import find_roles
-from recoverymetrics.errors import EstimationWarning, OptionError
+from recoverymetrics.errors import EstimationWarning
 from recoverymetrics.instrument.frame import read_items
-from recoverymetrics.invariance.ladder.checks import check_categories, check_groups
+from recoverymetrics.invariance.dif.spec import check_choice
+from recoverymetrics.invariance.ladder.checks import (
+    check_answered,
+    check_categories,
+    check_clusters,
+    check_groups,
+)
 from recoverymetrics.invariance.ladder.criteria import (
     InvarianceCriteria,
     judge_configural,
@@ -26,7 +32,7 @@ from recoverymetrics.invariance.ladder.criteria import (
 from recoverymetrics.invariance.ladder.engine import LadderEngine, start_engine
 from recoverymetrics.invariance.ladder.levels import Rung, plan_levels
 from recoverymetrics.invariance.ladder.occasions import OccasionSpec, read_occasions
-from recoverymetrics.invariance.ladder.result import InvarianceResult, LevelResult
+from recoverymetrics.invariance.ladder.result import NOT_CONVERGED, InvarianceResult, LevelResult
 from recoverymetrics.typing import GroupSpec, IntoFrame
 
 
@@ -39,7 +45,7 @@ def check_invariance(
     estimator: str | None = None,
     levels: Sequence[str] | None = None,
     criteria: str | InvarianceCriteria = "chen2007",
-    free: Sequence[str] = (),
+    free: str | Sequence[str] = (),
     missing: str | None = None,
     cluster: str | Sequence[Any] | None = None,
     parameterization: str = "theta",
@@ -60,8 +66,9 @@ def check_invariance(
     group : str or array-like of length n, optional
         Two groups or more; not needed with ``occasions``.
     ordered : bool or sequence of str, default False
-        Treat the items as ordered categories and climb the ladder of Wu & Estabrook (2016): configural,
-        thresholds, loadings, intercepts, residuals. Otherwise configural, metric, scalar, strict.
+        Treat the items, or those named (as in the model or as columns), as ordered categories and climb the ladder of Wu & Estabrook (2016):
+        configural, thresholds, loadings, intercepts, residuals; items that are not named are continuous and have
+        no thresholds. Otherwise configural, metric, scalar, strict.
     estimator : str, optional
         As in ``fit_cfa``; default ML, or WLSMV with ordered items.
     levels : sequence of str, optional
@@ -70,13 +77,14 @@ def check_invariance(
         When a step holds: ``"chen2007"``, ``"chen2007_small"`` (unequal or small groups), ``"cheung2002"``,
         ``"rutkowski2014"`` (many groups), ``"rutkowski2017"`` (ordered items), ``"meade2008"``,
         ``"likelihood_ratio"``.
-    free : sequence of str, optional
+    free : str or sequence of str, optional
         Parameters left free at every step, such as ``"x3~1"`` or ``"f=~x2"``.
     missing : str, optional
         As in ``fit_cfa``; default ``"listwise"``.
     cluster : str or array-like of length n, optional
-        Clusters of persons, such as countries within regions: standard errors and tests are made robust to
-        them. Needs continuous items and estimator MLR, which is then the default.
+        Clusters of persons, such as countries within regions: standard errors, fit and difference tests are made
+        robust to them. Needs MLR, the default then, or with ordered items WLSMV, WLSM, ULSMV or ULSM, and two
+        clusters or more in every group (many more for tests that hold their level).
     parameterization : {"theta", "delta"}, default "theta"
         Scaling of ordered items. The residuals step needs theta and takes it (a note says so).
     orthogonal : bool, default False
@@ -128,6 +136,8 @@ def check_invariance(
     [15.0, 18.0, 21.0, 25.0]
     """
     rule = resolve_criteria(criteria)
+    check_choice("parameterization", parameterization, ("theta", "delta"))
+    free = (free,) if isinstance(free, str) else tuple(free)
     roles = find_roles(parse_model(model))
     rounds = None
     if occasions is not None:
@@ -135,22 +145,26 @@ def check_invariance(
     columns = roles.observed if rounds is None else rounds.every_column
     items = None if hasattr(data, "item_data") else list(columns)
     record = read_items(data, items=items, group=group).select(columns)
-    ordinal = _is_ordinal(ordered, roles.observed)
-    rungs = plan_levels(levels, ordinal=ordinal)
+    if rounds is not None and not isinstance(ordered, bool):
+        ordered = rounds.items_of([ordered] if isinstance(ordered, str) else ordered)
+    names = ordered_names(ordered, roles, column_names(data) or record.items)
+    rungs = plan_levels(levels, ordinal=bool(names))
     clusters = read_design(data, record.n, None, cluster)[1]
     everybody = record.group
     record, notes = check_groups(record, drop_groups_below, several=rounds is None)
+    check_answered(record if rounds is None else rounds.stack(record))
     if clusters is not None:
         if everybody is not None:
             clusters = clusters[np.isin(np.asarray(everybody), record.groups)]
-        estimator = "MLR" if estimator is None else estimator
-    if ordinal:
-        record, merged = check_categories(record, merge=merge_empty, occasions=rounds)
+        notes = (*notes, *check_clusters(record, clusters))
+        estimator = "MLR" if estimator is None and not names else estimator
+    if names:
+        record, merged = check_categories(record, names, merge=merge_empty, occasions=rounds)
         notes = (*notes, *merged)
     engine = start_engine(
         record,
         model,
-        ordinal=ordinal,
+        ordered=names,
         estimator=estimator,
         missing="listwise" if missing is None else missing,
         theta=parameterization == "theta",
@@ -161,24 +175,12 @@ def check_invariance(
     if engine.sample.n_dropped:
         why = "with missing answers" if missing in (None, "listwise") else "without any answer"
         notes = (*notes, f"{engine.sample.n_dropped} persons {why} were left out.")
-    steps = climb(engine, rungs, rule, tuple(free))
+    steps = climb(engine, rungs, rule, free)
     notes = tuple(dict.fromkeys((*notes, *(note for step in steps for note in step.fit.notes))))
-    result = InvarianceResult(steps, rule, engine, record, tuple(free), notes)
+    result = InvarianceResult(steps, rule, engine, record, free, notes)
     for warning in result.warnings:
         warnings.warn(warning, EstimationWarning, stacklevel=2)
     return result
-
-
-def _is_ordinal(ordered: bool | Sequence[str], items: tuple[str, ...]) -> bool:
-    if isinstance(ordered, bool):
-        return ordered
-    named = {ordered} if isinstance(ordered, str) else set(ordered)
-    if named and not set(items) <= named:
-        missing = sorted(set(items) - named)
-        raise OptionError(
-            f"ordered= leaves out {', '.join(missing)}; name all items of the model or use True."
-        )
-    return bool(named)
 
 
 def climb(
@@ -210,7 +212,9 @@ def judge_level(
     row = fit_row(fit)
     if before is None:
         holds, reason = judge_configural(row["cfi"], row["rmsea"], row["srmr"])
-        return LevelResult(rung, fit, row, {}, holds, reason)
+        if fit.test.df == 0:
+            reason = "the model has no degrees of freedom and fits by construction, which tests nothing"
+        return _undecided(LevelResult(rung, fit, row, {}, holds, reason))
     if fit.test.df <= before.fit.test.df:
         reason = (
             "not testable: with these numbers of categories the step restricts nothing beyond "
@@ -224,7 +228,12 @@ def judge_level(
     }
     change |= {f"delta_{name}": row[name] - before.row[name] for name in ("nci", "gamma")}
     holds, reason = rule.judge(rung.level.name, change)
-    return LevelResult(rung, fit, row, change, holds, reason, str(table["method"]))
+    return _undecided(LevelResult(rung, fit, row, change, holds, reason, str(table["method"])))
+
+
+def _undecided(step: LevelResult) -> LevelResult:
+    """A level whose model did not converge cannot be said to hold."""
+    return step if step.fit.converged else replace(step, holds=False, reason=NOT_CONVERGED)
 
 
 def fit_row(fit: CFAResult) -> dict[str, float]:

@@ -54,10 +54,43 @@ def check_groups(
     for label in record.groups:
         n = sizes[label]
         _check_size(f"group {label!r}", n, record.n_items, f" Leave it out with drop_groups_below={n + 1}.")
-        if n < ADVISED:
-            notes.append(f"group {label} has only {n} persons; its estimates are unstable.")
-            warnings.warn(notes[-1], DataWarning, stacklevel=3)
+    few = {label: sizes[label] for label in record.groups if sizes[label] < ADVISED}
+    if few:
+        notes.append(_small_groups(few))
+        warnings.warn(notes[-1], DataWarning, stacklevel=3)
     return record, tuple(notes)
+
+
+def _small_groups(few: dict[str, int]) -> str:
+    if len(few) == 1:
+        ((label, n),) = few.items()
+        return f"group {label} has only {n} persons; its estimates are unstable."
+    listed = ", ".join(f"{label} {n}" for label, n in list(few.items())[:12])
+    more = f" and {len(few) - 12} more" if len(few) > 12 else ""
+    return (
+        f"{len(few)} groups have fewer than {ADVISED} persons ({listed}{more}); their estimates are unstable."
+    )
+
+
+def check_answered(record: ItemData) -> None:
+    """Check that every item was answered in every group, and not by everybody alike.
+
+    Raises
+    ------
+    DataError
+        An item without answers, or with one and the same, in a group.
+    """
+    for label, block in record.by_group():
+        where = f" in {label}" if record.groups else ""
+        remedy = "leave the item out of the model" + (f" or {label} out of the data." if where else ".")
+        for item, column in zip(record.items, block.T, strict=True):
+            answers = column[~np.isnan(column)]
+            if not answers.size:
+                raise DataError(f"nobody{where} answered item {item!r}; {remedy}")
+            if answers.min() == answers.max():
+                raise DataError(
+                    f"item {item!r} has zero variance{where}: all {answers.size} answers are {answers[0]:g}; {remedy}"
+                )
 
 
 def _check_size(where: str, n: int, n_items: int, advice: str) -> None:
@@ -76,16 +109,20 @@ def check_clusters(record: ItemData, clusters: IntArray) -> tuple[str, ...]:
     groups = record.groups or ("",)
     inside = [np.unique(clusters[record.group == g] if record.groups else clusters) for g in groups]
     notes = []
-    for label, found in zip(groups, inside, strict=True):
-        where = f"group {label!r}" if label else "the data"
-        if found.size < 2:
-            raise DataError(
-                f"{where} has one cluster, which shows no variation between clusters; leave the group out, or "
-                "cluster= off."
-            )
-        if found.size < FEW_CLUSTERS:
-            notes.append(f"{where} has only {found.size} clusters; tests robust to clusters need 20 or more.")
-            warnings.warn(notes[-1], DataWarning, stacklevel=3)
+    counts = dict(zip(groups, (found.size for found in inside), strict=True))
+    single = next((label for label, n in counts.items() if n < 2), None)
+    if single is not None:
+        raise DataError(
+            f"{f'group {single!r}' if single else 'the data'} has one cluster, which shows no variation between "
+            "clusters; leave the group out, or cluster= off."
+        )
+    few = {label: n for label, n in counts.items() if n < FEW_CLUSTERS}
+    if few:
+        listed = ", ".join(f"{label} {n}" if label else str(n) for label, n in few.items())
+        notes.append(
+            f"few clusters ({listed}); tests that are robust to clusters need 20 or more in a group."
+        )
+        warnings.warn(notes[-1], DataWarning, stacklevel=3)
     shared = np.sum(np.bincount(np.concatenate(inside)) > 1)
     if shared:
         notes.append(
@@ -122,15 +159,16 @@ def check_categories(
     empty = []
     values = record.values.copy()
     notes = []
-    where = [record.items.index(item) for item in ordered]
-    for j, item, seen in zip(where, ordered, record.select(ordered).categories(), strict=True):
+    positions = [record.items.index(item) for item in ordered]
+    for j, item, seen in zip(positions, ordered, record.select(ordered).categories(), strict=True):
         table = np.array([[np.sum(block[:, j] == k) for k in seen] for _, block in record.by_group()])
         for g, k in np.argwhere(table == 0):
             empty.append(f"{item} category {seen[k]:g} in {record.groups[g]}")
         if merge and (table == 0).any():
             values[:, j], left = _merge(values[:, j], seen, table)
+            where = ", ".join(record.groups[g] for g in np.flatnonzero((table == 0).any(axis=1)))
             notes.append(
-                f"item {item}: {len(seen)} categories merged to {left}, as some were unused in a group."
+                f"item {item}: {len(seen)} categories merged to {left}, as some were unused in {where}."
             )
     if empty and not merge:
         listed = "; ".join(empty[:12]) + (f"; and {len(empty) - 12} more" if len(empty) > 12 else "")

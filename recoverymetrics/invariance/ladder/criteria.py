@@ -66,7 +66,9 @@ class InvarianceCriteria:
             for name, words, size, limit in checks
             if limit is not None and np.isfinite(size) and round(size, 6) > limit
         }
-        if self.alpha is not None and change["delta_p"] < self.alpha:
+        if self.alpha is not None and not np.isfinite(change["delta_p"]):
+            broken["p"] = "the difference test could not be computed"
+        elif self.alpha is not None and change["delta_p"] < self.alpha:
             broken["p"] = f"the difference test is significant (p = {change['delta_p']:.2g})"
         holds = self.main not in broken if self.main else not broken
         if not broken:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from recoverymetrics.errors import OptionError
+from recoverymetrics.errors import DataError, OptionError
 from recoverymetrics.invariance.alignment.extract import FactorParameters, factor_parameters
 from recoverymetrics.invariance.alignment.kernel import Aligned, Loss, align
 from recoverymetrics.invariance.dif.spec import check_choice
-from recoverymetrics.typing import FloatArray, IntArray
+from recoverymetrics.typing import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from recoverymetrics.cfa.result import CFAResult
@@ -50,16 +50,15 @@ def expected_item_scores(
     """
     owner = parameters.configural.owner
     line = theta[:, None] * loadings[owner] + intercepts
-    if is_ordinal(parameters):
-        line = ndtr(line / residual_sds[owner])
+    line = np.where(ordered_rows(parameters), ndtr(line / residual_sds[owner]), line)
     scores = np.zeros((theta.size, loadings.size))
     np.add.at(scores.T, owner, line.T)
     return scores
 
 
-def is_ordinal(parameters: FactorParameters) -> bool:
-    """Whether the intercepts are thresholds."""
-    return any("|" in name for name in parameters.intercept_names)
+def ordered_rows(parameters: FactorParameters) -> BoolArray:
+    """Which intercepts are thresholds of ordered items."""
+    return np.array(["|" in name for name in parameters.intercept_names])
 
 
 def configural_model(result: InvarianceResult) -> tuple[LadderEngine, CFAResult]:
@@ -205,6 +204,12 @@ def _spread(result: InvarianceResult, items: tuple[str, ...], of: str) -> FloatA
     if of == "items":
         return pooled_sd(record.values, group)
     total = record.values.sum(axis=1, keepdims=True)
+    for label in record.groups:
+        if np.sum(~np.isnan(total[group == label])) < 2:
+            raise DataError(
+                f"fewer than two persons in {label} answered all of {', '.join(items)}, so that the sum has no standard "
+                "deviation there; take of='items'."
+            )
     return pooled_sd(total, group)
 
 

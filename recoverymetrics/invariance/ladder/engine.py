@@ -47,6 +47,8 @@ class LadderEngine:
         Rounds, when the same people are compared with themselves.
     cluster : ndarray of int, shape (n,), or None
         Cluster of each person, as given.
+    ordered : tuple of str
+        Ordered items; the others are continuous.
     """
 
     model: str
@@ -58,6 +60,7 @@ class LadderEngine:
     orthogonal: bool = False
     occasions: Occasions | None = None
     cluster: IntArray | None = None
+    ordered: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -93,8 +96,8 @@ class LadderEngine:
 
     @property
     def ordinal(self) -> bool:
-        """Whether the items are ordered."""
-        return bool(self.sample.threshold_item.size)
+        """Whether some items are ordered."""
+        return bool(self.ordered)
 
     def first_order(self) -> LadderEngine:
         """The same without higher-order factors: effect sizes and alignment are about factors that items measure."""
@@ -136,7 +139,7 @@ def start_engine(
     record: ItemData,
     model: str,
     *,
-    ordinal: bool,
+    ordered: tuple[str, ...],
     estimator: str | None,
     missing: str,
     theta: bool,
@@ -144,13 +147,17 @@ def start_engine(
     cluster: IntArray | None = None,
     occasions: Occasions | None = None,
 ) -> LadderEngine:
-    """Compute the sample statistics for a model; ``cluster`` numbers the cluster of each person."""
+    """Compute the sample statistics for a model; ``cluster`` numbers the cluster of each person.
+
+    ``ordered`` names items as the model does, also when each of them has a column per occasion.
+    """
     parsed = parse_model(model)
     roles = find_roles(parsed)
     spec = resolve_estimator(
-        estimator, ordinal=ordinal, missing=missing, information=None, likelihood="normal"
+        estimator, ordinal=bool(ordered), missing=missing, information=None, likelihood="normal"
     )
     with single_thread():
         columns = roles.observed if occasions is None else occasions.every_column
-        sample = draw_sample(record.select(columns), spec, columns if ordinal else (), None, cluster)
-    return LadderEngine(model, parsed, roles, sample, spec, theta, orthogonal, occasions, cluster)
+        codes = ordered if occasions is None else occasions.columns_of(ordered)
+        sample = draw_sample(record.select(columns), spec, codes, None, cluster)
+    return LadderEngine(model, parsed, roles, sample, spec, theta, orthogonal, occasions, cluster, ordered)

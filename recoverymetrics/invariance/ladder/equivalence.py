@@ -9,6 +9,8 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import chi2, ncx2
 
+from recoverymetrics.errors import OptionError
+
 if TYPE_CHECKING:
     from recoverymetrics.invariance.ladder.result import InvarianceResult
 
@@ -54,12 +56,15 @@ def equivalence_table(result: InvarianceResult, *, alpha: float = 0.05) -> pd.Da
     -------
     pandas.DataFrame
         level, ``t_rmsea`` (with confidence ``1 - alpha`` the model's RMSEA is no larger), its band in words,
-        ``t_rmsea_step`` (the same for the restrictions that the level adds) and its band.
+        ``t_rmsea_step`` (the same for the restrictions that the level adds) and its band; NaN without degrees of
+        freedom.
 
     Notes
     -----
     Where the estimator scales its test, the scaled statistic and the scaled difference are used.
     """
+    if not 0 < alpha < 1:
+        raise OptionError(f"alpha={alpha!r} must lie between 0 and 1.")
     n, groups = result.engine.sample.total, len(result.engine.sample.groups)
     rows = []
     for step in result.steps:
@@ -82,6 +87,8 @@ def equivalence_table(result: InvarianceResult, *, alpha: float = 0.05) -> pd.Da
 
 
 def _rmsea(statistic: float, df: float, n: float, groups: int, alpha: float) -> float:
+    if df <= 0 or not np.isfinite(statistic):
+        return np.nan
     return float(np.sqrt(groups * t_size(max(statistic, 0.0), df, alpha) / (df * n)))
 
 

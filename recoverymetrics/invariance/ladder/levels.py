@@ -96,6 +96,8 @@ def plan_levels(levels: Sequence[str] | None, *, ordinal: bool) -> tuple[Rung, .
     """
     known = {level.name: level for level in (ORDINAL if ordinal else CONTINUOUS)}
     wanted = DEFAULT[ordinal] if levels is None else (levels,) if isinstance(levels, str) else levels
+    if not wanted:
+        raise OptionError(f"levels= is empty; choose from {', '.join(known)}, or leave it out.")
     rungs: list[Rung] = []
     equal: tuple[str, ...] = ()
     order = list(known)

@@ -49,6 +49,20 @@ class Occasions:
         """All columns, round by round."""
         return tuple(column for columns in self.columns for column in columns)
 
+    def columns_of(self, items: Sequence[str]) -> tuple[str, ...]:
+        """Columns of some items at all rounds."""
+        return tuple(
+            column
+            for columns in self.columns
+            for item, column in zip(self.items, columns, strict=True)
+            if item in items
+        )
+
+    def items_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Names with every column replaced by its item."""
+        item_of = {column: item for row in self.columns for item, column in zip(self.items, row, strict=True)}
+        return tuple(dict.fromkeys(item_of.get(name, name) for name in names))
+
     def rename(self, name: str, occasion: int) -> str:
         """Name of a variable of the model at a round: its column, or the factor with the round's label."""
         if name in self.items:

@@ -23,6 +23,11 @@ from recoverymetrics.invariance.ladder.score import effective_scores
 from recoverymetrics.typing import FloatArray
 
 UNTIL = ("criteria", "significance")
+CORRECTIONS = ("bonferroni", "holm", "bh", "by", "none")
+PATH = (
+    "step", "parameter", "item", "statistic", "df", "p_value", "p_adjusted", "group", "cfi", "delta_cfi",
+    "delta_rmsea", "holds",
+)  # fmt: skip
 FREEABLE = ("loadings", "intercepts", "residuals", "thresholds")
 
 
@@ -101,7 +106,8 @@ def find_partial_invariance(
     result : InvarianceResult
         A ladder.
     level : str, optional
-        Level to reach; by default the first that does not hold.
+        Level to reach; by default the first that does not hold. When every level holds, or only what has no item
+        parameters does not, nothing is freed and ``reason`` says so.
     alpha : float, default 0.05
         Level of the score tests after correction over the parameters that are still equal.
     correction : {"bonferroni", "holm", "bh", "by", "none"}, default "bonferroni"
@@ -117,6 +123,11 @@ def find_partial_invariance(
     -------
     PartialInvariance
 
+    Raises
+    ------
+    OptionError
+        A level that is not on the ladder, restricts nothing, or has no item parameters; unknown choices.
+
     Notes
     -----
     Freeing also stops when no score test is significant after correction, or when a factor would keep fewer than
@@ -126,7 +137,16 @@ def find_partial_invariance(
     from recoverymetrics.invariance.ladder.check import judge_level
 
     check_choice("until", until, UNTIL)
+    check_choice("correction", correction, CORRECTIONS)
+    if not 0 < alpha < 1:
+        raise OptionError(f"alpha={alpha!r} must lie between 0 and 1.")
+    if min_invariant < 0 or (max_freed is not None and max_freed < 0):
+        raise OptionError(
+            "min_invariant= and max_freed= count items and parameters; they cannot be negative."
+        )
     position = _target(result, level)
+    if position is None:
+        return _nothing_to_free(result)
     step = result.steps[position]
     before = next(s for s in reversed(result.steps[:position]) if s.testable)
     freed: list[str] = []
@@ -151,16 +171,37 @@ def find_partial_invariance(
         step = judge_level(step.rung, fit, before, result.criteria)
         where = _furthest(step.fit, result.engine, str(worst["parameter"]))
         rows.append({"step": len(freed), **worst.to_dict(), "group": where, **_after(step)})
-    columns = ["step", "parameter", "item", "statistic", "df", "p_value", "p_adjusted", "group", "cfi",
-               "delta_cfi", "delta_rmsea", "holds"]  # fmt: skip
     return PartialInvariance(
         level=step.rung.level.name,
         step=step,
         freed=tuple(freed),
-        path=pd.DataFrame(rows, columns=columns),
+        path=pd.DataFrame(rows, columns=list(PATH)),
         holds=bool(step.holds),
         reason=reason,
-        tests=pd.concat(every, ignore_index=True) if every else pd.DataFrame(columns=columns[:7]),
+        tests=pd.concat(every, ignore_index=True) if every else pd.DataFrame(columns=list(PATH[:7])),
+    )
+
+
+def _nothing_to_free(result: InvarianceResult) -> PartialInvariance:
+    """The highest level that holds as it is, with an empty path and the reason."""
+    failed = [step for step in result.steps if step.holds is False]
+    step = failed[0] if failed else [step for step in result.steps if step.testable][-1]
+    name = step.rung.level.name
+    reason = "every level holds; nothing needs to be freed"
+    if failed:
+        reason = f"{name} has no item parameters that could be freed; every level of item parameters holds"
+    if failed and step is result.steps[0]:
+        reason = (
+            "the model does not fit in the groups, which no freed parameter mends; change the model first"
+        )
+    return PartialInvariance(
+        level=name,
+        step=step,
+        freed=(),
+        path=pd.DataFrame(columns=list(PATH)),
+        holds=not failed,
+        reason=reason,
+        tests=pd.DataFrame(columns=list(PATH[:7])),
     )
 
 
@@ -181,7 +222,7 @@ def _after(step: LevelResult) -> dict[str, Any]:
     }
 
 
-def _target(result: InvarianceResult, level: str | None) -> int:
+def _target(result: InvarianceResult, level: str | None) -> int | None:
     names = [step.rung.level.name for step in result.steps]
     if level is None:
         kinds = set(FREEABLE)
@@ -190,14 +231,16 @@ def _target(result: InvarianceResult, level: str | None) -> int:
             for i, step in enumerate(result.steps)
             if step.holds is False and kinds & set(step.rung.level.adds)
         ]
-        if not failed:
-            raise OptionError("every level holds; name a level to look for freer parameters there.")
-        return failed[0]
+        return failed[0] if failed else None
     if level not in names[1:]:
         raise OptionError(f"level={level!r} is not on this ladder; choose from {', '.join(names[1:])}.")
     position = names.index(level)
     if not set(result.steps[position].rung.level.adds) & set(FREEABLE):
         raise OptionError(f"level {level!r} has no item parameters to free.")
+    if not result.steps[position].testable:
+        raise OptionError(
+            f"level {level!r} restricts nothing with these numbers of categories; there is nothing to free."
+        )
     return position
 
 

@@ -80,6 +80,8 @@ def permutation_test(
         raise OptionError(
             f"level={level!r} is not a step of this ladder; choose from {', '.join(names[1:])}."
         )
+    if n_permutations < 1:
+        raise OptionError(f"n_permutations={n_permutations!r} must be 1 or more; some 200 are usual.")
     if result.engine.occasions is not None or result.engine.cluster is not None:
         raise OptionError(
             "permuting group labels needs independent persons in groups; it does not apply to occasions or clusters."
@@ -136,7 +138,7 @@ def engine_options(result: InvarianceResult) -> dict[str, Any]:
     engine = result.engine
     return {
         "model": engine.model,
-        "ordinal": engine.ordinal,
+        "ordered": engine.ordered,
         "estimator": engine.spec.name,
         "missing": engine.spec.missing,
         "theta": engine.theta,

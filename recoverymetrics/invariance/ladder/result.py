@@ -23,6 +23,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+NOT_CONVERGED = "its model did not converge"
+
+
 @dataclass(frozen=True)
 class LevelResult:
     """One rung climbed.
@@ -139,11 +142,14 @@ class InvarianceResult(AbstractResult):
         failed = next((step for step in self.steps if step.holds is False), None)
         if not self.highest:
             first = self.steps[0]
+            if not first.fit.converged:
+                return f"The model did not converge in the {compared}; nothing can be compared."
             return f"The model does not fit in the {compared} ({first.reason}); nothing can be compared."
         reached = next(step for step in self.steps if step.rung.level.name == self.highest)
         text = f"{self.highest.capitalize()} invariance holds across {compared}: {reached.rung.level.allows}."
         if failed is not None:
-            text += f" {failed.rung.level.name.capitalize()} invariance does not: {failed.reason}."
+            doubt = "does not" if failed.fit.converged else "could not be judged"
+            text += f" {failed.rung.level.name.capitalize()} invariance {doubt}: {failed.reason}."
             text += self._conditional(failed)
         if self.untestable:
             text += f" Not testable with these numbers of categories: {', '.join(self.untestable)}."

@@ -144,3 +144,19 @@ def test_result_surface(regions):
     assert result.plot("parameters", which="intercepts").get_xlabel().startswith("aligned intercepts")
     plt.close("all")
     assert isinstance(result.means, pd.DataFrame)
+
+
+def test_numbers_out_of_range_are_named(regions):
+    for options, words in (
+        ({"n_starts": -1}, "n_starts=-1"),
+        ({"n_boot": 1, "standard_errors": "bootstrap"}, "n_boot=1"),
+        ({"alpha": 2}, "alpha=2"),
+        ({"loss": "L1"}, "AlignmentLoss"),
+        ({"estimator": "graded", "missing": "listwise"}, "leave missing= out"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            align_groups(regions, MODEL, group="region", **options)
+    with pytest.raises(OptionError, match="two positive units"):
+        AlignmentLoss(scale=(0, 1))
+    with pytest.raises(OptionError, match="n_draws=1"):
+        align_groups(regions, MODEL, group="region", method="fixed").recovery(1)

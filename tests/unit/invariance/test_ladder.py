@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recoverymetrics import DataError, DataWarning, ModelError, OptionError
+from recoverymetrics import DataError, DataWarning, EstimationWarning, ModelError, OptionError
 from recoverymetrics.cfa import compare_models
 from recoverymetrics.invariance import InvarianceCriteria, align_groups, check_invariance
 from recoverymetrics.invariance.ladder.effects import align_factors
@@ -159,13 +159,13 @@ def test_small_groups(shifted):
         )
 
 
-def test_one_group_and_mixed_items_are_refused(shifted):
+def test_one_group_and_unknown_ordered_items_are_refused(shifted):
     with pytest.raises(DataError, match="two or more are needed"):
         check_invariance(shifted.query("region == 'R1'"), MODEL, group="region")
     with pytest.raises(DataError, match="two or more are needed"):
         check_invariance(shifted.drop(columns="region"), MODEL)
-    with pytest.raises(OptionError, match="leaves out"):
-        check_invariance(shifted, MODEL, group="region", ordered=["x1"])
+    with pytest.raises(OptionError, match="not a column"):
+        check_invariance(shifted, MODEL, group="region", ordered=["x1", "x99"])
 
 
 def test_missing_answers_are_counted(shifted):
@@ -215,8 +215,46 @@ def test_result_surface(shifted):
     plt.close("all")
     with pytest.raises(OptionError, match="reference='X'"):
         result.effect_sizes(reference="X")
-    with pytest.raises(OptionError, match="every level holds"):
-        check_invariance(shifted, MODEL, group="region", levels=["metric"]).partial()
+
+
+def test_nothing_is_freed_where_every_level_holds(shifted):
+    whole = check_invariance(shifted, MODEL, group="region", levels=["metric"])
+    partial = whole.partial()
+    assert partial.holds
+    assert partial.level == "metric"
+    assert partial.freed == ()
+    assert partial.path.empty
+    assert partial.tests.empty
+    assert partial.reason == "every level holds; nothing needs to be freed"
+    assert "nothing needs to be freed" in partial.summary()
+    assert partial.glance()["n_freed"].item() == 0
+    means = check_invariance(
+        factor_data(2, [400, 400], means=[0, 0.9]), MODEL, group="region", levels=["scalar", "means"]
+    )
+    assert not means.partial().holds
+    assert "no item parameters" in means.partial().reason
+    other = np.random.default_rng(1).normal(size=len(shifted))
+    split = shifted.assign(**{name: shifted[name] + 2 * other for name in ("x1", "x2")})
+    lax = InvarianceCriteria("lax", "chen2007")
+    two = check_invariance(split, MODEL, group="region", levels=["metric"], criteria=lax)
+    assert not two.steps[0].holds
+    assert "change the model first" in two.partial().reason
+
+
+def test_wrong_options_of_partial_are_named(shifted):
+    result = check_invariance(shifted, MODEL, group="region")
+    for options, words in (
+        ({"level": "scaler"}, "'scaler' is not on this ladder; choose from metric, scalar, strict"),
+        ({"correction": "bonferonni"}, "correction='bonferonni'"),
+        ({"alpha": 5}, "alpha=5"),
+        ({"max_freed": -1}, "cannot be negative"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            result.partial(**options)
+    three = factor_data(4, [400, 400], cuts=[-0.5, 0.5])
+    ordinal = check_invariance(three, MODEL, group="region", ordered=True, levels=["thresholds"])
+    with pytest.raises(OptionError, match="restricts nothing"):
+        ordinal.partial("thresholds")
 
 
 def test_countries_within_regions_widen_the_tests():
@@ -381,3 +419,181 @@ def test_missing_answers_and_clusters_reach_the_score_tests(shifted):
     with pytest.raises(OptionError, match="clusters"):
         result.permutation_test("scalar")
     assert set(result.leave_one_out()["left_out"]) == {"", "R1", "R2", "R3"}
+
+
+def test_mixed_items_climb_the_ordered_ladder():
+    planted = {(1, 2): 0.8, (2, 4): -0.8}
+    coded = factor_data(3, [300, 400, 350], means=[0, 0.5, -0.5], shift=planted)
+    names = ["x1", "x2", "x3"]
+    coded[names] = np.digitize(coded[names], [-1, 0, 1])
+    result = check_invariance(coded, MODEL, group="region", ordered=names)
+    table = result.tidy().set_index("level")
+    assert list(table.index) == ["configural", "thresholds", "loadings", "intercepts", "residuals"]
+    assert table["df"].tolist() == [27, 33, 43, 53, 65]
+    assert result.highest == "loadings"
+    partial = result.partial(until="significance")
+    assert set(partial.freed) == {"x3~1", "x5~1"}
+    sizes = result.effect_sizes(reference="R1").set_index(["item", "group"])["dmacs_signed"]
+    assert sizes["x3", "R2"] > 0.5
+    assert sizes["x5", "R3"] < -0.5
+    aligned = align_groups(coded, MODEL, group="region", ordered=names, method="fixed")
+    np.testing.assert_allclose(aligned.means["mean"], [0, 0.5, -0.5], atol=0.15)
+    parameters = aligned.parameters()["parameter"].tolist()
+    assert parameters[6:] == [
+        *(f"x{i}|t{k}" for i in (1, 2, 3) for k in (1, 2, 3)),
+        *(f"x{i}~1" for i in (4, 5, 6)),
+    ]
+    flagged = aligned.tidy().query("not invariant")
+    assert set(zip(flagged["item"], flagged["group"], strict=True)) == {("x3", "R2"), ("x5", "R3")}
+    assert result.explain().facts.state == "adjusted"
+
+
+def test_a_continuous_item_among_ordered_ones_keeps_its_metric(shifted):
+    """With every continuous item but one ordered in many categories, the linear effect size is that of the linear model."""
+    coded = shifted.copy()
+    coded["x1"] = np.digitize(coded["x1"], [-1, 0, 1])
+    mixed = check_invariance(coded, MODEL, group="region", ordered=["x1"], levels=["loadings"])
+    plain = check_invariance(shifted, MODEL, group="region", levels=["metric"])
+    a, b = (r.effect_sizes().query("item == 'x3'")["difference"].to_numpy() for r in (mixed, plain))
+    np.testing.assert_allclose(a, b, atol=0.06)
+
+
+def clustered_answers(seed, regions, countries, persons, *, share=0.1):
+    """Five ordered items; countries in regions move the factor and every item."""
+    rng = np.random.default_rng(seed)
+    region = np.repeat(np.arange(regions), countries * persons)
+    country = np.repeat(np.arange(regions * countries), persons)
+    items = rng.normal(0, np.sqrt(share), (regions * countries, 5))[country]
+    level = rng.normal(0, np.sqrt(share), regions * countries)[country]
+    means = np.array([0, 0.3, -0.3, 0.2, -0.1, 0.1])[region]
+    eta = rng.normal(0, np.sqrt(1 - share), len(region)) + level + means
+    x = 0.8 * eta[:, None] + 0.6 * (rng.normal(size=items.shape) + items)
+    data = pd.DataFrame(np.digitize(x, [-1, -0.2, 0.7]), columns=[f"x{i}" for i in range(1, 6)])
+    return data.assign(region=[f"R{r}" for r in region], country=country)
+
+
+FIVE = "f =~ x1 + x2 + x3 + x4 + x5"
+
+
+def test_clusters_of_one_person_change_ordered_ladders_by_their_correction_only():
+    data = clustered_answers(1, 3, 1, 400, share=0.0)
+    options = {"group": "region", "ordered": True, "criteria": "likelihood_ratio"}
+    plain = check_invariance(data, FIVE, **options)
+    alone = check_invariance(data, FIVE, cluster=np.arange(len(data)), **options)
+    a, b = plain.tidy(), alone.tidy()
+    np.testing.assert_allclose(a["chi2"], b["chi2"], rtol=1e-9)
+    np.testing.assert_allclose(a["delta_chi2"][1:], b["delta_chi2"][1:], rtol=5e-3)
+    step = [r.steps[3] for r in (plain, alone)]
+    tests = [equality_tests(s, r)["statistic"] for s, r in zip(step, (plain, alone), strict=True)]
+    np.testing.assert_allclose(tests[1], tests[0] * 399 / 400, rtol=1e-6)
+    errors = [r.align(method="fixed").means["mean_se"][1:] for r in (plain, alone)]
+    np.testing.assert_allclose(errors[1], errors[0] * np.sqrt(400 / 399), rtol=1e-6)
+
+
+def test_clusters_widen_ordered_ladders_partial_and_alignment():
+    data = clustered_answers(4, 3, 40, 20)
+    options = {"group": "region", "ordered": True, "criteria": "likelihood_ratio", "levels": ["intercepts"]}
+    plain = check_invariance(data, FIVE, **options)
+    robust = check_invariance(data, FIVE, cluster="country", **options)
+    loose, tight = (r.tidy().set_index("level").loc["intercepts"] for r in (plain, robust))
+    assert loose["chi2"] == pytest.approx(tight["chi2"])
+    assert loose["delta_chi2"] > 1.5 * tight["delta_chi2"]
+    assert not loose["holds"]
+    assert tight["holds"]
+    assert robust.partial().freed == ()
+    errors = [r.align(method="fixed").means["mean_se"][1:].mean() for r in (plain, robust)]
+    assert errors[1] > 1.3 * errors[0]
+    direct = align_groups(data, FIVE, group="region", ordered=True, cluster="country", method="fixed")
+    np.testing.assert_allclose(direct.means["mean_se"], robust.align(method="fixed").means["mean_se"])
+    assert set(robust.leave_one_out()["left_out"]) == {"", "R0", "R1", "R2"}
+    with pytest.raises(OptionError, match="WLSMV"):
+        check_invariance(data, FIVE, cluster="country", **{**options, "estimator": "DWLS"})
+
+
+@pytest.mark.slow
+def test_clustered_tests_of_six_regions_hold_their_level():
+    rejected = {None: [], "country": []}
+    for seed in range(60):
+        data = clustered_answers(seed, 6, 15, 20)
+        for cluster, found in rejected.items():
+            result = check_invariance(data, FIVE, group="region", ordered=True, cluster=cluster)
+            found.append((result.tidy()["delta_p"][1:] < 0.05).tolist())
+    plain, robust = (np.mean(found, axis=0) for found in rejected.values())
+    assert plain[2] > 0.5
+    assert (robust <= 0.12).all()
+
+
+def test_clusters_that_cannot_serve_are_named(shifted):
+    with pytest.raises(DataError, match="'R1' has one cluster"):
+        check_invariance(shifted.assign(c=shifted["region"]), MODEL, group="region", cluster="c")
+    few = shifted.assign(c=np.arange(len(shifted)) // 100)
+    with pytest.warns(DataWarning, match=r"few clusters \(R1 3, R2 4, R3 4\)"):
+        check_invariance(few, MODEL, group="region", cluster="c", levels=["metric"])
+    shared = check_invariance(
+        shifted.assign(c=np.arange(len(shifted)) % 30), MODEL, group="region", cluster="c", levels=["metric"]
+    )
+    assert "30 clusters occur in several groups, whose answers are treated as independent." in shared.notes
+
+
+def test_items_without_answers_or_variance_are_named(shifted):
+    unanswered, constant = shifted.copy(), shifted.copy()
+    unanswered.loc[unanswered["region"] == "R2", "x3"] = np.nan
+    constant.loc[constant["region"] == "R2", "x3"] = 2.0
+    for function in (check_invariance, align_groups):
+        with pytest.raises(DataError, match="nobody in R2 answered item 'x3'; leave the item"):
+            function(unanswered, MODEL, group="region")
+        with pytest.raises(DataError, match="'x3' has zero variance in R2: all 400 answers are 2"):
+            function(constant, MODEL, group="region")
+    coded = factor_data(7, [300, 300], cuts=[-1, 0, 1])
+    coded.loc[coded["region"] == "R2", "x3"] = 2
+    with pytest.raises(DataError, match="zero variance in R2"):
+        check_invariance(coded, MODEL, group="region", ordered=True, merge_empty=True)
+
+
+def test_wrong_options_are_named(shifted):
+    for options, words in (
+        ({"parameterization": "dleta"}, "parameterization='dleta'"),
+        ({"levels": []}, "levels= is empty"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            check_invariance(shifted, MODEL, group="region", **options)
+    result = check_invariance(shifted, MODEL, group="region", free="x3~1", levels=["metric"])
+    assert result.free == ("x3~1",)
+    with pytest.raises(OptionError, match="n_permutations=0"):
+        result.permutation_test("metric", n_permutations=0)
+    with pytest.raises(OptionError, match="alpha=5"):
+        result.equivalence(alpha=5)
+    three = check_invariance(shifted, "f =~ x1 + x2 + x3", group="region", levels=["metric"])
+    assert "fits by construction" in three.tidy()["reason"].iloc[0]
+    assert np.isnan(three.equivalence()["t_rmsea"].iloc[0])
+    assert three.equivalence()["t_rmsea"].iloc[1] > 0
+
+
+def test_models_that_do_not_converge_do_not_hold():
+    data = factor_data(6, [300, 300], cuts=[0.3])
+    with pytest.warns(EstimationWarning) as caught:
+        result = check_invariance(data, MODEL, group="region", ordered=True, levels=["intercepts"])
+    assert any("did not converge" in str(w.message) for w in caught)
+    row = result.tidy().set_index("level").loc["intercepts"]
+    assert not row["holds"]
+    assert row["reason"] == "its model did not converge"
+    assert result.highest == "configural"
+    assert "Intercepts invariance could not be judged: its model did not converge." in result.verdict
+
+
+def test_small_groups_are_warned_about_once():
+    with pytest.warns(DataWarning) as caught:
+        check_invariance(factor_data(3, [60] * 12), MODEL, group="region", levels=["metric"])
+    assert [str(w.message)[:60] for w in caught] == [
+        "12 groups have fewer than 100 persons (R1 60, R2 60, R3 60, "[:60]
+    ]
+
+
+def test_scale_effects_need_complete_answers():
+    data = factor_data(6, [300, 300], cuts=[-1.2, 0.6, 1.2]).astype({f"x{j}": float for j in range(1, 7)})
+    for j in range(6):
+        data.loc[data.index % 6 == j, f"x{j + 1}"] = np.nan
+    result = check_invariance(data, MODEL, group="region", ordered=True, missing="pairwise")
+    assert np.isfinite(result.effect_sizes()["dmacs"]).all()
+    with pytest.raises(DataError, match="of='items'"):
+        result.effect_sizes(of="scale")

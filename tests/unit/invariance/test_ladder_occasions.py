@@ -169,3 +169,30 @@ def test_messages():
         answers, MODEL, occasions=ROUNDS, ordered=True, merge_empty=True, levels=["loadings"]
     )
     assert any("b: 3 categories merged to 2" in note for note in merged.notes)
+
+
+def test_ordered_items_are_named_as_in_the_model_or_by_column():
+    data = rounds_data(5)
+    for t in (1, 2, 3):
+        data[f"b{t}"] = np.digitize(data[f"b{t}"], [-1, 0.2, 1.2])
+    by_item, by_column = (
+        check_invariance(data, MODEL, occasions=ROUNDS, ordered=named, levels=["loadings"])
+        for named in ("b", ["b1", "b2", "b3"])
+    )
+    assert by_item.engine.ordered == by_column.engine.ordered == ("b",)
+    assert list(by_item.models) == ["configural", "loadings"]
+    np.testing.assert_allclose(by_item.tidy()["chi2"], by_column.tidy()["chi2"])
+    parameters = by_item.align(method="fixed").parameters()["parameter"].tolist()
+    assert parameters[5:] == ["a~1", "b|t1", "b|t2", "b|t3", "c~1", "d~1", "e~1"]
+
+
+def test_rounds_without_answers_and_unused_categories_are_named():
+    data = rounds_data(5, cuts=[-1.0, 0.2, 1.2]).astype(float)
+    silent = data.assign(c3=np.nan)
+    with pytest.raises(DataError, match="nobody in later answered item 'c'"):
+        check_invariance(silent, MODEL, occasions=ROUNDS, ordered=True, missing="pairwise")
+    data.loc[data["b2"] == 3, "b2"] = 2
+    merged = check_invariance(
+        data, MODEL, occasions=ROUNDS, ordered=True, merge_empty=True, levels=["thresholds"]
+    )
+    assert "item b: 4 categories merged to 3, as some were unused in after." in merged.notes
