@@ -235,6 +235,8 @@ def _satorra_2000(loose: CFAResult, tight: CFAResult, gap: float, df: int) -> Di
     trace = float(np.trace(whole)) - float(np.trace(part))
     trace2 = float((whole * whole.T).sum()) + float((part * part.T).sum())
     trace2 -= 2.0 * float(((link @ core) * (whole.T @ side)).sum())
+    if not trace2 > 0.0:
+        return Difference(math.nan, df, math.nan, "satorra_2000")
     a = math.sqrt(df / trace2)
     statistic = a * gap + df - a * trace
     return Difference(statistic, df, chi2_tail(statistic, df), "satorra_2000")
