@@ -31,3 +31,9 @@ class EstimationWarning(RecoveryMetricsWarning):
 
 class DataWarning(RecoveryMetricsWarning):
     """Something about the data that the analyst should know; also a field of the result."""
+
+
+def require_kind(value: object, kind: str, name: str, wanted: str) -> None:
+    """Refuse an argument that is no ``kind`` (the name of a class), and say what is wanted: "the result of fit_cfa"."""
+    if kind not in (cls.__name__ for cls in type(value).__mro__):
+        raise ModelError(f"{name} is of type {type(value).__name__}; give {wanted}.")

@@ -21,7 +21,7 @@ def suggest_mapping(items: Any, elements: Any, *, method: Method = "tfidf", top:
 
     Parameters
     ----------
-    items : ItemBank, DataFrame or mapping of id to text
+    items : ItemBank, DataFrame, mapping of id to text, or list of texts
         Items with their text.
     elements : ElementSet or DataFrame
         Elements with their label.
@@ -55,6 +55,9 @@ def suggest_mapping(items: Any, elements: Any, *, method: Method = "tfidf", top:
     ['e1']
     """
     wanted, known = item_frame(items), element_frame(elements)
+    if isinstance(items, list | tuple):
+        wording = wanted["item"].where(wanted["item"].astype(str).str.contains(" "))  # names have no spaces
+        wanted = wanted.assign(text=wanted["text"].fillna(wording))
     silent = wanted.loc[wanted["text"].isna(), "item"].tolist()
     if silent:
         raise DataError(

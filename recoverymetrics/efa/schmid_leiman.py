@@ -10,7 +10,7 @@ import pandas as pd
 
 from recoverymetrics.display import AbstractResult
 from recoverymetrics.efa import extraction as extract
-from recoverymetrics.errors import ModelError
+from recoverymetrics.errors import ModelError, require_kind
 from recoverymetrics.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def schmid_leiman(fit: EFAResult) -> SchmidLeimanResult:
     >>> bool(abs(found.explained_common_variance - 0.5) < 0.1)
     True
     """
+    require_kind(fit, "EFAResult", "fit", "the result of fit_efa")
     phi = fit.estimates.phi
     k = phi.shape[0]
     if k < 2:

@@ -112,7 +112,7 @@ def _native_frame(data: IntoFrame) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return data.copy(deep=False)
     if isinstance(data, Mapping):
-        return pd.DataFrame(dict(data))
+        return _from_mapping(data)
     if isinstance(data, str):
         raise DataError(f"data is the text {data!r}; read a file with read_table(path) first.")
     if isinstance(data, np.ndarray) and data.ndim == 2:
@@ -127,6 +127,14 @@ def _native_frame(data: IntoFrame) -> pd.DataFrame:
             "a mapping of columns, or a two-dimensional array."
         ) from error
     return pd.DataFrame({name: table[name].to_numpy() for name in table.columns})
+
+
+def _from_mapping(columns: Mapping[str, Any]) -> pd.DataFrame:
+    lengths = {name: np.size(np.asarray(column, dtype=object)) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise DataError(f"the columns are not equally long ({told}); give every column one value per person.")
+    return pd.DataFrame(dict(columns))
 
 
 def read_items(

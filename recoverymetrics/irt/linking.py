@@ -13,7 +13,7 @@ from recoverymetrics.display import AbstractResult
 from recoverymetrics.errors import ModelError, OptionError
 from recoverymetrics.irt.calibration import Estimated, group_index
 from recoverymetrics.irt.persons import full_slopes, rows_of_group
-from recoverymetrics.irt.result import IRTResult
+from recoverymetrics.irt.result import IRTResult, estimated_of
 from recoverymetrics.typing import FloatArray
 
 METHODS = ("mean_mean", "mean_sigma", "haebara", "stocking_lord")
@@ -106,7 +106,7 @@ def link_scales(
     kind = str(method).lower().replace("-", "_")
     if kind not in METHODS:
         raise OptionError(f"unknown linking method {method!r}; choose one of {', '.join(METHODS)}.")
-    a, b = fit_a.estimated, fit_b.estimated
+    a, b = estimated_of(fit_a, "fit_a"), estimated_of(fit_b, "fit_b")
     common = tuple(items) if items is not None else tuple(i for i in a.layout.items if i in b.layout.items)
     _check(a, b, common)
     g, h = group_index(a.layout, group_a), group_index(b.layout, group_b)

@@ -141,6 +141,8 @@ def _check_weights(weights: FloatArray | None, n: int) -> FloatArray:
     if not np.isfinite(values).all() or (values < 0).any():
         row = int(np.flatnonzero(~np.isfinite(values) | (values < 0))[0])
         raise DataError(f"weights must be zero or positive; row {row + 1} has {values[row]}.")
+    if not values.any():
+        raise DataError("all weights are zero, so nobody counts; give some persons a positive weight.")
     return values
 
 

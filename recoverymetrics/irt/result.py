@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from recoverymetrics.display import AbstractResult, Table
-from recoverymetrics.errors import OptionError
+from recoverymetrics.errors import OptionError, require_kind
 from recoverymetrics.instrument.frame import to_pandas
 from recoverymetrics.irt import curves, tables
 from recoverymetrics.irt.calibration import Calibration, Estimated
@@ -411,3 +411,10 @@ class IRTResult(AbstractResult):
             Table("Groups", self.groups),
             Table("Item parameters", self.item_parameters.reset_index()),
         )
+
+
+def estimated_of(fit: Any, name: str) -> Estimated:
+    """What was estimated; a result of another kind is named."""
+    require_kind(fit, "IRTResult", name, "the result of fit_irt")
+    estimated: Estimated = fit.estimated
+    return estimated

@@ -194,5 +194,7 @@ def search_proportional(
 
 
 def _positive(information: FloatArray) -> bool:
+    if not np.isfinite(information).all():
+        return False
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     return bool(np.linalg.eigvalsh(information / np.outer(scale, scale))[0] > 1e-8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from recoverymetrics.errors import OptionError
 from recoverymetrics.typing import Seed
 
 
@@ -18,8 +19,20 @@ def generator(seed: Seed) -> np.random.Generator:
     Returns
     -------
     numpy.random.Generator
+
+    Raises
+    ------
+    OptionError
+        Text, fractions or negative numbers.
     """
-    return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+    if isinstance(seed, np.random.Generator):
+        return seed
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"seed={seed!r} must be a whole number of at least 0, a Generator or None."
+        ) from error
 
 
 def spawn(seed: Seed, n: int) -> list[np.random.Generator]:

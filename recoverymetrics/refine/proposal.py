@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from recoverymetrics.display import AbstractResult, Table
-from recoverymetrics.errors import DataError
+from recoverymetrics.errors import DataError, require_kind
 from recoverymetrics.instrument import Revision, Scale
 from recoverymetrics.refine.criteria import Criteria, Criterion
 from recoverymetrics.refine.evidence import EvidenceTable
@@ -169,6 +169,8 @@ def propose_revision(
         When the evidence lacks an item of the scale.
     """
     criteria = Criteria.default() if criteria is None else criteria
+    require_kind(scale, "Scale", "scale", "an rm.Scale")
+    require_kind(evidence, "EvidenceTable", "evidence", "the result of gather_evidence")
     table = evidence.wide().set_index("item")
     absent = [item for item in scale.items if item not in table.index]
     if absent:

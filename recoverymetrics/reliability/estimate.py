@@ -115,8 +115,13 @@ def _read(
 ) -> ItemData:
     if scales is None or items is not None:
         return read_items(data, items=items, group=group)
+    if not isinstance(scales, Mapping):
+        raise DataError(f"scales is of type {type(scales).__name__}; give {{name: [items]}}.")
     if not scales:
         raise DataError("scales={} names no scale; give {name: [items]} or leave it out.")
+    alone = [name for name, members in scales.items() if isinstance(members, str)]
+    if alone:
+        raise DataError(f"scale {alone[0]!r} names one item, {scales[alone[0]]!r}; give a list of items.")
     wanted = list(dict.fromkeys(item for members in scales.values() for item in members))
     return read_items(data, items=wanted, group=group)
 

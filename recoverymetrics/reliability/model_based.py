@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.errors import ModelError
+from recoverymetrics.errors import ModelError, require_kind
 from recoverymetrics.numerics.intervals import wald_interval
 from recoverymetrics.reliability.bifactor import construct_h
 from recoverymetrics.reliability.green_yang import green_yang
@@ -152,6 +152,8 @@ def model_reliability(
     """
     check_level(level)
     check_option("denominator", denominator, ("implied", "observed"))
+    require_kind(fit, "CFAResult", "fit", "the result of fit_cfa")
+    fit.refuse_given("reliability")
     table = fit.tidy()
     values = table["estimate"].to_numpy(float)
     ordered = bool(np.any(fit.sample.ordinal))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, TypeAlias, get_args
 
 from recoverymetrics.errors import OptionError, RecoveryMetricsError
@@ -77,7 +78,7 @@ def check_option(name: str, value: object, valid: Sequence[str]) -> None:
 
 def check_level(level: float) -> None:
     """Raise when a confidence level is not between 0 and 1."""
-    if not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise OptionError(f"level={level!r} must lie between 0 and 1, for example 0.95.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2
 
+from recoverymetrics.errors import DataError
 from recoverymetrics.invariance.dif import mantel_haenszel as mh
 from recoverymetrics.invariance.dif import sibtest as sib
 from recoverymetrics.invariance.dif.data import DIFData
@@ -111,6 +112,11 @@ def sweep_sibtest(data: DIFData, anchors: BoolArray, spec: Sibtest, *, to_refere
         item, matching = data.scores[:, j], data.scores[:, members]
         rows = sib.complete_rows(item, matching)
         n[j] = rows.sum()
+        if not rows.any():
+            raise DataError(
+                f"nobody answered item {data.items[j]!r} and all items that it is matched on; SIBTEST needs complete "
+                "answers. Leave items with many gaps out with items=[...], or use method='ordinal_logistic'."
+            )
         spread = item[rows].std()
         means = sib.corrected_means(item[rows], matching[rows], data.group[rows], g, min_cell=spec.min_cell)
         omnibus[j] = sib.several_groups_statistic(means) if means.score.size else np.nan

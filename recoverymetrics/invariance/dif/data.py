@@ -10,6 +10,7 @@ import numpy as np
 
 from recoverymetrics.errors import DataError, DataWarning
 from recoverymetrics.instrument.frame import ItemData, read_items
+from recoverymetrics.instrument.notes import plural
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntArray, IntoFrame
 
 SMALL_GROUP = 100
@@ -169,7 +170,7 @@ def _size_notes(sizes: dict[str, int], left_out: dict[str, int]) -> list[str]:
     for label, size in sizes.items():
         if size < SMALL_GROUP and label not in left_out:
             notes.append(
-                f"group {label} has only {size} persons; its results are unstable. "
+                f"group {label} has only {plural(size, 'person')}; its results are unstable. "
                 "drop_groups_below= leaves small groups out."
             )
             warnings.warn(notes[-1], DataWarning, stacklevel=4)

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from recoverymetrics.errors import DataWarning, OptionError
+from recoverymetrics.errors import DataWarning, EstimationWarning, OptionError
+from recoverymetrics.instrument.notes import listing
 from recoverymetrics.invariance.dif.categories import merge_sparse_categories
 from recoverymetrics.invariance.dif.classical import sweep_mantel_haenszel, sweep_sibtest
 from recoverymetrics.invariance.dif.covariate import CovariateDIFResult, CovariateMethod, detect_along
@@ -293,7 +294,21 @@ def _ending_notes(purified: Purified, data: DIFData) -> list[str]:
     if kept.any() and purified.ending != "not asked for":
         names = ", ".join(np.array(data.items)[kept])
         notes.append(f"flagged, but kept as anchors because too few items are left: {names}.")
-    return notes
+    return [*notes, *_untested_notes(purified.judgement, data)]
+
+
+def _untested_notes(judgement: Judgement, data: DIFData) -> list[str]:
+    """Say, and warn, which items have no test: not being flagged means nothing for them."""
+    without = np.isnan(judgement.sweep.statistic) & ~judgement.sweep.converged
+    if not without.any():
+        return []
+    note = (
+        f"not tested, as too few persons or matching scores are left in some group: "
+        f"{listing(np.array(data.items)[without])}. Leave small groups out (drop_groups_below=), or use "
+        "method='ordinal_logistic'."
+    )
+    warnings.warn(note, EstimationWarning, stacklevel=4)
+    return [note]
 
 
 def _majority_notes(purified: Purified, data: DIFData) -> list[str]:

@@ -57,10 +57,14 @@ def corrected_means(
     Notes
     -----
     Kelley's formula with the group's own mean and coefficient alpha turns an observed matching score into an
-    expected true score; the groups are compared at the average of their expected true scores, along the
+    expected true score (no score is matched where that is undefined: one anchor, or a group without spread);
+    the groups are compared at the average of their expected true scores, along the
     slope between the neighbouring scores.
     """
     total = anchors.sum(axis=1)
+    if not _can_match(anchors, total, group, n_groups):
+        nothing = np.zeros((n_groups, 0))
+        return StudiedItem(np.zeros(0), nothing, nothing, np.zeros(0))
     top = int(total.max())
     n, mean, variance = _by_score(item, total.astype(np.int64), group, n_groups, top + 1)
     true = np.stack([_true_scores(anchors[group == g], np.arange(top + 1.0)) for g in range(n_groups)])
@@ -72,6 +76,11 @@ def corrected_means(
     return StudiedItem(
         kept.astype(float), adjusted, variance[:, kept] / n[:, kept], size / max(size.sum(), 1.0)
     )
+
+
+def _can_match(anchors: FloatArray, total: FloatArray, group: IntArray, n_groups: int) -> bool:
+    """Kelley's formula needs two anchors and scores that differ in every group."""
+    return anchors.shape[1] > 1 and all(np.unique(total[group == g]).size > 1 for g in range(n_groups))
 
 
 def _by_score(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from recoverymetrics.errors import require_kind
 from recoverymetrics.invariance.plain.facts import collect_facts
 from recoverymetrics.invariance.plain.result import PlainSummary
 from recoverymetrics.invariance.plain.words import Wording
@@ -68,6 +69,7 @@ def explain_invariance(
     >>> explain_invariance(ladder, concept="hope", unit="region", units="regions").headline
     'Yes. Scores can be compared as they are.'
     """
+    require_kind(ladder, "InvarianceResult", "ladder", "the result of check_invariance")
     over_time = ladder.engine.occasions is not None
     aligned = ladder.align(method="fixed") if alignment is None else alignment
     single = unit or ("round" if over_time else "group")

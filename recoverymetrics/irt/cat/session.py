@@ -17,7 +17,7 @@ from recoverymetrics.irt.cat.rules import (
     posterior_moments,
     restricted_items,
 )
-from recoverymetrics.irt.result import IRTResult
+from recoverymetrics.irt.result import IRTResult, estimated_of
 from recoverymetrics.numerics.seeds import generator
 
 
@@ -65,7 +65,7 @@ class CATSession:
         self.fit, self.rules, self.group, self.seed = fit, rules or CATRules(), group, seed
         self.blocked = tuple(blocked)
         self.answers: dict[str, int] = dict(answers or {})
-        self._pool = make_pool(fit.estimated, group)
+        self._pool = make_pool(estimated_of(fit, "fit"), group)
         self._log_posterior = self._pool.log_prior.copy()
         self._blocked = np.zeros(len(self._pool.items), dtype=bool)
         self._blocked[[self._position(item) for item in self.blocked]] = True

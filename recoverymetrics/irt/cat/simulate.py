@@ -21,7 +21,7 @@ from recoverymetrics.irt.cat.rules import (
     posterior_moments,
     restricted_items,
 )
-from recoverymetrics.irt.result import IRTResult
+from recoverymetrics.irt.result import IRTResult, estimated_of
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import BoolArray, FloatArray, IntArray, IntoFrame, Seed
 
@@ -138,7 +138,7 @@ def simulate_cat(
     True
     """
     wanted, rng = rules or CATRules(), generator(seed)
-    pool = make_pool(fit.estimated, group)
+    pool = make_pool(estimated_of(fit, "fit"), group)
     if data is not None:
         codes = code_new(fit.estimated, data, None).codes.astype(np.int64)
         if (codes < 0).any():

@@ -13,7 +13,7 @@ from recoverymetrics.irt.equating.result import EquatingResult
 from recoverymetrics.irt.likelihood import log_weights
 from recoverymetrics.irt.linking import LinkResult, link_scales
 from recoverymetrics.irt.persons import probabilities_by_item
-from recoverymetrics.irt.result import IRTResult
+from recoverymetrics.irt.result import IRTResult, estimated_of
 from recoverymetrics.numerics.lord_wingersky import score_distribution
 from recoverymetrics.typing import FloatArray
 
@@ -64,11 +64,11 @@ def equate_models(
     """
     if method not in METHODS:
         raise OptionError(f"unknown equating method {method!r}; choose one of {', '.join(METHODS)}.")
-    forms = [_positions(fit.estimated, items) for fit, items in ((fit_a, items_a), (fit_b, items_b))]
+    a, b = estimated_of(fit_a, "fit_a"), estimated_of(fit_b, "fit_b")
+    forms = [_positions(a, items_a), _positions(b, items_b)]
     if link is None and fit_a is not fit_b:
         link = link_scales(fit_a, fit_b)
     slope, intercept = (link.slope, link.intercept) if link else (1.0, 0.0)
-    a, b = fit_a.estimated, fit_b.estimated
     if method == "true_score":
         equated, note = _true_scores(a, b, forms, slope, intercept)
     else:

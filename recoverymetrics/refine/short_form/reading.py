@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.errors import DataError, ModelError
+from recoverymetrics.errors import DataError, ModelError, require_kind
 from recoverymetrics.typing import BoolArray, FloatArray
 
 
@@ -39,6 +39,8 @@ def read_information(
     items: list[str] = []
     blocks: list[tuple[str, str, pd.DataFrame]] = []
     for factor, one in fits.items():
+        if not hasattr(one, "groups_labels"):  # anything with information by group will do
+            require_kind(one, "IRTResult", "fit", "the result of fit_irt, or one for each dimension")
         labels = tuple(one.groups_labels)
         unknown = [g for g in groups or () if g not in labels]
         if unknown:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_dif_logistic import graded
 
-from recoverymetrics import DataError, OptionError
+from recoverymetrics import DataError, DataWarning, EstimationWarning, OptionError
 from recoverymetrics.invariance import (
     FlagRule,
     IRTLikelihoodRatio,
@@ -128,3 +128,24 @@ def test_r2_rules_belong_to_logistic_regression(planted):
     cosmin = detect_dif(planted, group="region", rule=FlagRule(effect="mcfadden"))
     assert cosmin.minimum == 0.02
     assert cosmin.tidy()["effect_size"].max() < 0.05
+
+
+def test_sibtest_says_which_items_it_could_not_test(planted):
+    alone = planted[planted["region"] != "R3"].copy()
+    alone.loc[alone.index[0], "region"] = "X"
+    alone = alone[(alone["region"] == "R1") | (alone["region"] == "X")]
+    with (
+        pytest.warns(EstimationWarning, match=r"not tested.*i1, i2.*ordinal_logistic"),
+        pytest.warns(DataWarning, match="only 1 person;"),
+    ):
+        result = detect_dif(alone, group="region", method="sibtest")
+    assert not result.converged
+    assert any("not tested" in note for note in result.notes)
+
+
+def test_sibtest_needs_persons_with_all_answers(planted):
+    holes = planted.astype({"i1": float, "i2": float}).reset_index(drop=True)
+    holes.loc[holes.index % 2 == 0, "i1"] = np.nan
+    holes.loc[holes.index % 2 == 1, "i2"] = np.nan
+    with pytest.raises(DataError, match="nobody answered item 'i1' and all items"):
+        detect_dif(holes, group="region", method="sibtest")

@@ -302,3 +302,20 @@ def test_a_density_wider_than_the_nodes_is_reported():
         narrow = rm.fit_irt(data, "rasch", se=None)
     wide = rm.fit_irt(data, "rasch", quadrature=Quadrature(121, (-15, 15)), se=None)
     assert abs(wide.groups["variance"][0] - 12.25) < abs(narrow.groups["variance"][0] - 12.25)
+
+
+def test_factors_that_run_together_end_without_standard_errors() -> None:
+    rng = np.random.default_rng(4)
+    latent = 0.75 * rng.normal(size=(300, 1)) + 0.66 * rng.normal(size=(300, 6))
+    data = pd.DataFrame(
+        (latent[..., None] > np.array([-0.8, 0.1, 0.9])).sum(2), columns=[f"q{j}" for j in range(1, 7)]
+    )
+    with pytest.warns(rm.EstimationWarning, match="standard errors|information"):
+        fit = rm.fit_irt(data, "graded", structure="f1 =~ q1 + q2 + q3\nf2 =~ q4 + q5 + q6", quadrature=11)
+    assert np.isfinite(fit.loglik)
+    assert not fit.admissible
+
+
+def test_weights_of_nobody_are_refused() -> None:
+    with pytest.raises(rm.DataError, match="all weights are zero"):
+        rm.fit_irt(np.random.default_rng(1).integers(0, 2, (50, 4)), "2pl", weights=np.zeros(50))

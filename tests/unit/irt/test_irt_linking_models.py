@@ -93,3 +93,15 @@ def test_pictures(pairs) -> None:
         fit.plot("information", item="zz")
     with pytest.raises(rm.ModelError, match="Wright map needs"):
         pairs("nominal")[0].plot("wright")
+
+
+def test_results_of_another_kind_are_named(pairs) -> None:
+    fit, table = pairs("graded")[0], pd.DataFrame({"a": [1, 2]})
+    for call in (
+        lambda: rm.link_scales(fit, table),
+        lambda: rm.equate_models(fit, table),
+        lambda: rm.simulate_cat(table),
+        lambda: rm.CATSession(table),
+    ):
+        with pytest.raises(rm.ModelError, match=r"is of type DataFrame; give the result of fit_irt"):
+            call()
