@@ -169,8 +169,14 @@ def _items(summary: PlainSummary) -> list[str]:
     return ["<h2>Questions that work differently</h2>", _bullets(lines)]
 
 
+def _technical(summary: PlainSummary) -> set[str]:
+    """Notes on identification; what cannot be tested is in the table of checks, in plain words."""
+    return {note for step in summary.ladder.steps for note in step.fit.table.notes}
+
+
 def _notes(summary: PlainSummary) -> list[str]:
     notes = list(dict.fromkeys((*summary.ladder.notes, *summary.alignment.notes)))
+    notes = [note for note in notes if note not in _technical(summary)]
     if "though" in summary.ladder.steps[0].reason:
         notes.insert(0, ROUGH)
     if 2 * len(summary.facts.flagged) >= len(summary.ladder.engine.roles.observed):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from recoverymetrics.invariance.ladder.result import InvarianceResult, LevelResult
 
 
+UNNAMED = "what the scale measures"
+
+
 @dataclass(frozen=True)
 class Wording:
     """Words that the reader knows.
@@ -32,7 +35,7 @@ class Wording:
         Whether the same people are compared with themselves.
     """
 
-    concept: str = "what the scale measures"
+    concept: str = UNNAMED
     unit: str = "group"
     units: str = "groups"
     names: Mapping[str, str] = field(default_factory=dict)
@@ -42,6 +45,11 @@ class Wording:
     def name(self, label: str) -> str:
         """Name of a group."""
         return str(self.names.get(label, label))
+
+    @property
+    def same(self) -> str:
+        """What equals have in common."""
+        return f"level of {self.concept}" if self.concept == UNNAMED else self.concept
 
     def question(self, item: str) -> str:
         """An item with its text."""
@@ -68,10 +76,10 @@ def explanation(facts: Facts, words: Wording) -> str:
     return {
         "scores": f"The questions work in {_nearly(facts)}the same way in every {w.unit}. A difference between two "
         f"averages is a difference in {w.concept}, not in how people read or answer the questions.",
-        "means": f"People with the same {w.concept} give the same answers on average in every {w.unit}. Averages can be "
+        "means": f"People with the same {w.same} give the same answers on average in every {w.unit}. Averages can be "
         f"compared. The questions are not equally precise everywhere, so a single person's score is more certain in "
         f"some {w.units} than in others.",
-        "adjusted": f"Some questions are answered differently in some {w.units} by people with the same {w.concept}. Raw "
+        "adjusted": f"Some questions are answered differently in some {w.units} by people with the same {w.same}. Raw "
         f"averages mix the two. Because most questions do work alike ({1 - facts.share:.0%} over all {w.units}), the "
         "averages can be adjusted for the ones that do not.",
         "nothing": f"The questions do not work alike enough in these {w.units}. A difference between two averages may come from {w.concept}, or from the questions; these data "
@@ -87,7 +95,7 @@ STEPS = {
     "configural": ("Do the questions hang together in the same way?", "they measure the same thing"),
     "thresholds": ("Are the answer options used in the same way?", "the options mean the same"),
     "metric": ("Does each question count equally much?", "links with other things can be compared"),
-    "scalar": ("Do people with the same {concept} give the same answers?", "averages can be compared"),
+    "scalar": ("Do people with the same {same} give the same answers?", "averages can be compared"),
     "strict": ("Is each question equally precise?", "single scores can be compared"),
     "variances": ("Do people differ from one another equally much?", "the spread is the same"),
     "means": ("Are the averages the same?", "there is no difference between the averages"),
@@ -101,13 +109,15 @@ def step_rows(ladder: InvarianceResult, words: Wording) -> list[tuple[str, str, 
     for step in ladder.steps:
         name = step.rung.level.name
         question, follows = STEPS[SAME.get(name, name)]
-        rows.append((question.format(concept=words.concept), *_answer(step, follows)))
+        rows.append((question.format(same=words.same), *_answer(step, follows)))
     return rows
 
 
 def _answer(step: LevelResult, follows: str) -> tuple[str, str]:
     if step.holds is None:
         return "Cannot be tested", "the questions have too few answer options for this check"
+    if not step.fit.converged:
+        return "Not known", f"the calculation found no solution, so it is not certain that {follows}"
     if not step.holds:
         return "No", f"so it is not certain that {follows}"
     if step.given:
@@ -160,7 +170,7 @@ def item_sentence(item: ItemFact, words: Wording) -> str:
         what = f"tells people apart differently {place} than {others}"
     else:
         way = "higher" if item.signed > 0 else "lower"
-        what = f"{place} people choose {way} answers than people with the same {words.concept} {others}"
+        what = f"{place} people choose {way} answers than people with the same {words.same} {others}"
     return f"{words.question(item.item)}: {what} ({item.size} difference)."
 
 

@@ -5,7 +5,7 @@ import pytest
 from test_ladder import MODEL, factor_data
 from test_ladder_occasions import ROUNDS, rounds_data
 
-from recoverymetrics import OptionError
+from recoverymetrics import EstimationWarning, OptionError
 from recoverymetrics.invariance import check_invariance, detect_dif, explain_invariance
 from recoverymetrics.invariance.plain.facts import clear_differences
 
@@ -105,6 +105,9 @@ def test_rough_models_and_untestable_steps_are_said():
     ladder = check_invariance(data, MODEL, group="region", ordered=True)
     html = ladder.explain().to_html()
     assert "Cannot be tested" in html
+    assert "Equal thresholds" not in html
+    assert "Do people with the same level of what the scale measures give the same answers?" in html
+    assert "Do people with the same hope give" in ladder.explain(concept="hope").to_html()
     rng = np.random.default_rng(4)
     two = data.copy()
     method = rng.normal(0, 0.8, (1000, 1))
@@ -115,6 +118,15 @@ def test_rough_models_and_untestable_steps_are_said():
         assert "Roughly" in rough.to_html()
     else:
         assert rough.facts.state == "nothing"
+
+
+def test_checks_without_a_solution_are_not_known():
+    data = factor_data(6, [300, 300], cuts=[0.3])
+    with pytest.warns(EstimationWarning):
+        ladder = check_invariance(data, MODEL, group="region", ordered=True, levels=["intercepts"])
+    page = ladder.explain()
+    assert page.facts.state == "nothing"
+    assert "Not known" in page.to_html()
 
 
 def test_clear_differences_correct_all_pairs():
