@@ -106,7 +106,7 @@ def curvature(
         inverse, singular = invert(middle, tangent)
         return Curvature(middle, inverse, singular=singular)
     if spec.test in ("yuan_bentler_mplus",):
-        return _yuan_bentler(objective, theta, plain, sample, moments)
+        return _yuan_bentler(objective, theta, plain, sample, moments, spec)
     return _satorra_bentler(objective, theta, plain, sample, moments, spec, gamma)
 
 
@@ -187,12 +187,13 @@ def _yuan_bentler(
     plain: Curvature,
     sample: Sample,
     moments: MomentMap,
+    spec: EstimatorSpec,
 ) -> Curvature:
     """Huber-White sandwich and the trace of the Yuan-Bentler test as Mplus computes it."""
     middle = _cross_product(objective, theta, sample, moments)
     trace_h0 = float((plain.inverse * middle).sum())
     if isinstance(objective, NormalMissing):
-        trace_h1 = _saturated_trace(sample, moments)
+        trace_h1 = _saturated_trace(sample, moments, observed=spec.information == "observed")
     else:
         trace_h1 = sum(_saturated_quadratic(sample, group, moments) for group in range(len(sample.n)))
     return Curvature(
@@ -206,10 +207,11 @@ def _yuan_bentler(
     )
 
 
-def _saturated_trace(sample: Sample, moments: MomentMap) -> float:
+def _saturated_trace(sample: Sample, moments: MomentMap, *, observed: bool) -> float:
     from recoverymetrics.cfa.saturated import saturated_pieces
 
-    return sum(float(np.trace(np.linalg.solve(A, B))) for A, B in saturated_pieces(sample, moments))
+    pieces = saturated_pieces(sample, moments, observed=observed)
+    return sum(float(np.trace(np.linalg.solve(A, B))) for A, B in pieces)
 
 
 def _satorra_bentler(

@@ -9,6 +9,7 @@ import numpy as np
 from recoverymetrics.cfa.estimate import asymptotic_covariance
 from recoverymetrics.cfa.inference import invert as invert_information
 from recoverymetrics.cfa.residuals import residual_parts
+from recoverymetrics.cfa.saturated import saturated_pieces
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
 from recoverymetrics.numerics.sem_missing import NormalMissing
 from recoverymetrics.numerics.sem_normal import invert, normal_weight
@@ -22,7 +23,9 @@ def residual_errors(result: CFAResult) -> FloatArray:
     """Standard errors of the residual correlations, shape (G, p, p).
 
     The residuals are ``(I - H)(s - sigma)`` with ``H = Delta E^-1 Delta' W``; their covariance uses the normal-theory
-    covariance of the moments for plain maximum likelihood and GLS, the distribution-free one otherwise.
+    covariance of the moments for plain maximum likelihood and GLS, the distribution-free one otherwise. With missing data
+    ``W`` is the information about the moments at the model's estimates, and the covariance of the saturated moments the
+    inverse of theirs, or the sandwich around it.
     """
     layout, moments, sample = result.layout, result.moments, result.sample
     J = moments.jacobian(result.state)
@@ -87,9 +90,12 @@ def _weights_and_gamma(result: CFAResult) -> tuple[FloatArray, FloatArray]:
             return objective.weights, invert(objective.weights)
         return objective.weights, asymptotic_covariance(sample, moments)
     if isinstance(objective, NormalMissing):
-        share = sample.share[:, None, None]
-        weights = objective.moment_information(result.theta, observed=False) / share
-        return weights, invert(weights)
+        observed = result.spec.information == "observed"
+        weights = objective.moment_information(result.theta, observed=observed) / sample.share[:, None, None]
+        pieces = saturated_pieces(sample, moments, observed=observed)
+        robust = result.spec.errors == "huber_white"
+        inverses = [(invert(A), B) for A, B in pieces]
+        return weights, np.stack([inv @ B @ inv if robust else inv for inv, B in inverses])
     weights = np.stack([normal_weight(moments, inverse) for inverse in invert(result.state.sigma)])
     if result.spec.test == "none":
         unstructured = [normal_weight(moments, inverse) for inverse in invert(sample.covariance)]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from recoverymetrics.cfa.result import CFAResult
 
 RESIDUAL_KINDS = ("cor", "raw", "cor_bollen", "standardized")
+FITTED = 1e-6
+"""Standard error of a residual correlation below which the model fits that moment exactly, whatever the data."""
 
 
 def residual_parts(result: CFAResult) -> ResidualParts:
@@ -54,4 +56,4 @@ def standardised_residuals(result: CFAResult) -> FloatArray:
     raw = residual_matrix(result, "cor")
     errors = residual_errors(result)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(errors > 1e-8, raw / errors, 0.0)
+        return np.where(errors > FITTED, raw / errors, 0.0)

@@ -129,8 +129,10 @@ def _em(group: GroupPatterns, S: FloatArray, m: FloatArray) -> tuple[FloatArray,
     return S, m
 
 
-def saturated_pieces(sample: Sample, moments: MomentMap) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Per group: observed information of the saturated moments and outer product of scores, per person."""
+def saturated_pieces(
+    sample: Sample, moments: MomentMap, *, observed: bool = True
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Per group: information of the saturated moments and outer product of scores, per person."""
     if sample.patterns is None:
         raise ValueError("the sample has no missing-data patterns")
     for g, group in enumerate(sample.patterns.groups):
@@ -138,6 +140,6 @@ def saturated_pieces(sample: Sample, moments: MomentMap) -> Iterator[tuple[Float
         terms = pattern_terms(group, S, m)
         if terms is None:
             raise np.linalg.LinAlgError("the saturated covariance matrix is not positive definite")
-        A = pattern_weight(group, moments, terms, observed=True) / group.total
+        A = pattern_weight(group, moments, terms, observed=observed) / group.total
         scores = sample.pooled(g, missing_scores(group, S, m, sample.data[g], moments))
         yield A, scores.T @ scores / group.total

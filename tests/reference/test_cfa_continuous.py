@@ -17,6 +17,7 @@ OPTIMISER = 1e-4  # lavaan stops when a Newton step would still move parameters 
 FIT = 1e-4  # follows from the estimates
 NEAR_ZERO = 1e-2  # floor of the relative difference: below it the difference is absolute
 ZERO_LIMIT = 0.1  # floor for p values and confidence limits, which amplify differences of the estimates
+SATURATED = 1e-3  # lavaan's EM cycles for the saturated moments, whose errors these are, stop at about 1e-5
 TAIL = 3e-4  # p values and confidence limits multiply the differences of the estimates by about z
 EM = 6e-4  # lavaan's saturated moments under missing data come from EM with a loose stopping rule
 
@@ -331,6 +332,10 @@ def residual_comparisons() -> list[Comparison]:
             theirs = np.array(reference[key]["values"], dtype=float)[low]
             ours = single(case).residuals(kind).to_numpy()[low]
             out.append(Comparison(AREA, case, f"residuals {kind}", ours, theirs, 4e-4, floor=1.0))
+    for case in ("hs_fiml", "hs_fiml_mlr", "hs_fiml_expected"):
+        theirs = np.array(load_case(AREA, case)["results"]["residuals"]["cov.z"]["values"], dtype=float)[low]
+        ours = single(case).residuals("standardized").to_numpy()[low]
+        out.append(Comparison(AREA, case, "residuals standardized", ours, theirs, SATURATED, floor=1.0))
     return out
 
 

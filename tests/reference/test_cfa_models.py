@@ -30,7 +30,7 @@ OPTIONS = {
     "estimator": "estimator", "group": "group", "group.equal": "equal", "group.partial": "free", "ordered": "ordered",
     "std.lv": "std_lv", "orthogonal": "orthogonal", "meanstructure": "meanstructure", "missing": "missing",
     "parameterization": "parameterization", "sampling.weights": "weights", "cluster": "cluster",
-    "effect.coding": "effects_coding",
+    "effect.coding": "effects_coding", "information": "information",
 }  # fmt: skip
 GROWTH = "\ni ~ 1\ns ~ 1\nt1 ~ 0*1\nt2 ~ 0*1\nt3 ~ 0*1\nt4 ~ 0*1"
 """What lavaan's growth() adds to a model."""
