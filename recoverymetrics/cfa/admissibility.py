@@ -40,7 +40,7 @@ def _variances(
     table: ParameterTable, layout: RamLayout, state: RamState, group: int, where: str
 ) -> list[str]:
     """Negative residual and factor variances (Heywood cases)."""
-    names = (*table.observed, *table.latent)
+    names = table.names_of_variables
     p = len(table.observed)
     variances = np.diagonal(state.S[group]).copy()
     if layout.any_ordinal and not layout.theta:
@@ -62,7 +62,8 @@ def _latent(table: ParameterTable, state: RamState, group: int, where: str) -> l
     p, names = len(table.observed), table.latent
     if len(names) < 2:
         return []
-    V = state.V[group][p:, p:]
+    end = p + len(names)
+    V = state.V[group][p:end, p:end]
     variances = np.diagonal(V)
     if (variances <= 0).any():
         return []
@@ -75,7 +76,7 @@ def _latent(table: ParameterTable, state: RamState, group: int, where: str) -> l
                 f"the correlation of {names[i]!r} and {names[j]!r}{where} is {R[i, j]:.3f}; the two factors are not "
                 "distinct, consider merging them."
             )
-    psi = state.S[group][p:, p:]
+    psi = state.S[group][p:end, p:end]
     free = np.diagonal(psi) > TINY
     block = psi[np.ix_(free, free)]
     if not found and block.size and np.linalg.eigvalsh(block)[0] < -1e-8 * np.abs(block).max():

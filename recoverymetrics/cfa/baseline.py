@@ -10,13 +10,23 @@ from recoverymetrics.cfa.spec import EstimatorSpec
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
 from recoverymetrics.numerics.sem_missing import NormalMissing
 from recoverymetrics.numerics.sem_normal import NormalComplete
-from recoverymetrics.numerics.sem_ram import COVARIANCE, INTERCEPT, SCALE, THRESHOLD, MomentMap, RamLayout
+from recoverymetrics.numerics.sem_ram import (
+    COVARIANCE,
+    INTERCEPT,
+    PATH,
+    SCALE,
+    THRESHOLD,
+    MomentMap,
+    RamLayout,
+)
 from recoverymetrics.typing import FloatArray, IntArray
 
 
 def baseline_layout(sample: Sample, *, means: bool, exogenous: IntArray) -> RamLayout:
-    """Variances, means and thresholds free, covariances zero but those among exogenous variables."""
+    """Variances, means, thresholds and slopes on covariates free, covariances zero but those among exogenous variables."""
     p = len(sample.items)
+    covariates = sample.covariates
+    k = 0 if covariates is None else len(covariates.names)
     continuous = np.flatnonzero(~sample.ordinal)
     ordered = np.flatnonzero(sample.ordinal)
     low = [(i, j) for a, j in enumerate(exogenous) for i in exogenous[a + 1 :]]
@@ -24,7 +34,8 @@ def baseline_layout(sample: Sample, *, means: bool, exogenous: IntArray) -> RamL
         [(COVARIANCE, i, i) for i in continuous]
         + [(COVARIANCE, max(i, j), min(i, j)) for i, j in low]
         + ([(INTERCEPT, i, 0) for i in continuous] if means else [])
-        + [(THRESHOLD, k, 0) for k in range(len(sample.threshold_item))]
+        + [(THRESHOLD, t, 0) for t in range(len(sample.threshold_item))]
+        + [(PATH, i, p + x) for x in range(k) for i in range(p)]
     )
     kinds = np.array([*shape, *((SCALE, i, 0) for i in ordered)], dtype=np.int64)
     n_groups, q = len(sample.n), len(shape)
@@ -34,7 +45,7 @@ def baseline_layout(sample: Sample, *, means: bool, exogenous: IntArray) -> RamL
     free[:, :q] = np.arange(n_groups * q).reshape(n_groups, q)
     return RamLayout(
         p,
-        p,
+        p + k,
         kinds[:, 0],
         kinds[:, 1],
         kinds[:, 2],
@@ -43,6 +54,7 @@ def baseline_layout(sample: Sample, *, means: bool, exogenous: IntArray) -> RamL
         n_groups * q,
         sample.ordinal,
         sample.threshold_item,
+        given=None if covariates is None else covariates.covariance,
     )
 
 
@@ -56,6 +68,9 @@ def baseline_start(layout: RamLayout, sample: Sample, variances: FloatArray, mea
     values[:, off] = sample.covariance[:, row[off], col[off]]
     values[:, kind == INTERCEPT] = means[:, row[kind == INTERCEPT]]
     values[:, kind == THRESHOLD] = sample.tau[:, row[kind == THRESHOLD]]
+    if sample.slopes is not None:
+        at = kind == PATH
+        values[:, at] = sample.slopes[:, row[at], col[at] - layout.n_observed]
     theta = np.zeros(layout.n_free)
     theta[layout.free[layout.is_free]] = values[layout.is_free]
     return theta

@@ -156,6 +156,7 @@ def bootstrap(
             f"kind={kind!r} needs continuous items: ordered answers cannot be turned, only drawn; use 'nonparametric', or "
             "draw from the fitted model with monte_carlo_power."
         )
+    result.refuse_given("bootstrap")
     if result.sample.weights is not None or result.sample.clusters is not None:
         raise OptionError("weighted or clustered rows cannot be resampled one by one.")
     rows = turned_rows(result) if kind == "bollen_stine" else result.sample.data

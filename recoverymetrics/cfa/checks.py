@@ -8,7 +8,7 @@ from typing import NoReturn
 import numpy as np
 
 from recoverymetrics.cfa.syntax import ParsedModel, Statement
-from recoverymetrics.cfa.table import ParameterTable
+from recoverymetrics.cfa.table import ParameterTable, Roles
 from recoverymetrics.errors import ModelError
 from recoverymetrics.typing import IntArray
 
@@ -81,6 +81,15 @@ def check_thresholds(model: ParsedModel, observed: Sequence[str], counts: IntArr
                 s,
                 f"{s.lhs!r} has {count + 1} categories, so its thresholds are t1 to t{count}, not {s.rhs!r}",
             )
+
+
+def check_ordered_causes(roles: Roles, ordinal: Sequence[str], *, theta: bool) -> None:
+    """Refuse ordered outcomes that predict others under the delta parameterisation, which leaves their residual variance open."""
+    causes = [name for name in roles.predictors if name in ordinal and name not in roles.exogenous]
+    if causes and not theta:
+        raise ModelError(
+            f"the ordered variable {causes[0]!r} is an outcome and also predicts others; this needs parameterization='theta'."
+        )
 
 
 def _complain(statement: Statement, what: str) -> NoReturn:

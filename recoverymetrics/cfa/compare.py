@@ -162,6 +162,10 @@ def difference(loose: CFAResult, tight: CFAResult, *, method: str = "auto") -> D
 def _check_pair(loose: CFAResult, tight: CFAResult) -> None:
     if set(loose.table.observed) != set(tight.table.observed):
         raise ModelError("the models have different items; only models of the same items are nested.")
+    if set(loose.table.given) != set(tight.table.given):
+        raise ModelError(
+            "the models are given different covariates; keep them all in both models and fix the effects left out: f ~ 0*x."
+        )
     if loose.groups != tight.groups or loose.sample.total != tight.sample.total:
         raise ModelError(
             f"the models were fitted to different persons or groups (n = {int(loose.sample.total)} and "
@@ -285,7 +289,7 @@ def _weights(fit: CFAResult, state: RamState) -> FloatArray:
 
 
 def _check_order(loose: CFAResult, tight: CFAResult) -> None:
-    if loose.table.observed != tight.table.observed:
+    if (loose.table.observed, loose.table.given) != (tight.table.observed, tight.table.given):
         raise ModelError(
             "list the items in the same order in both models, so that their moments can be matched."
         )

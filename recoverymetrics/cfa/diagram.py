@@ -50,7 +50,7 @@ def layers(result: CFAResult) -> dict[str, Place]:
         known = [places[name][0] for name in members[factor] if name in places]
         places[factor] = (_free_place(float(np.mean(known)) if known else 0.0, height, places), height)
     top = max((y for _, y in places.values()), default=0.0) + STEP
-    for name in result.table.observed:
+    for name in (*result.table.observed, *result.table.given):
         if name not in places:
             near = [
                 places[x][0]
@@ -112,7 +112,7 @@ def draw_path_diagram(result: CFAResult, *, ax: Any = None, group: str | None = 
             continue
         low, high = min(low, tip), max(high, tip)
     for name, place in places.items():
-        style = "square,pad=0.35" if name in result.table.observed else "round,pad=0.4,rounding_size=0.8"
+        style = "round,pad=0.4,rounding_size=0.8" if name in result.table.latent else "square,pad=0.35"
         box = {"boxstyle": style, "fc": "white", "ec": "0.2"}
         ax.annotate(name, place, ha="center", va="center", fontsize=9, bbox=box, zorder=3)
     ax.set_xlim(xs.min() - 0.8, xs.max() + 0.8)

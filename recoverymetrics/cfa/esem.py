@@ -204,7 +204,7 @@ def rotated(
         Null space of the rotation's stationarity conditions.
     """
     state = evaluate(plain, theta)
-    names = (*table.observed, *table.latent)
+    names = table.names_of_variables
     position = {name: k for k, name in enumerate(names)}
     A, M = _paths(plain, theta)
     S = state.S.copy()

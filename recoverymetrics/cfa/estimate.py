@@ -114,7 +114,7 @@ def make_objective(
         return NormalComplete(layout, sample.covariance, mean, sample.share, moments.means)
     if weights is None:
         weights = least_squares_weights(sample, spec, moments)
-    observed = moments.pack(sample.tau, sample.mean, _unbiased(sample))
+    observed = moments.pack(sample.tau, sample.mean, _unbiased(sample), sample.slopes)
     return LeastSquares(layout, moments, observed, weights, (sample.n - 1.0) / sample.total)
 
 

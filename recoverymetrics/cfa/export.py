@@ -90,8 +90,11 @@ def to_mplus(table: ParameterTable, spec: EstimatorSpec) -> str:
     head = ["TITLE: written by recoverymetrics;", "DATA: FILE IS data.dat;"]
     if spec.missing == "listwise":
         head.append("  LISTWISE = ON;")
-    head += ["VARIABLE:", f"  NAMES ARE {' '.join(table.observed)}{' grp' if several else ''};"]
-    head.append(f"  USEVARIABLES ARE {' '.join(table.observed)};")
+    head += [
+        "VARIABLE:",
+        f"  NAMES ARE {' '.join((*table.observed, *table.given))}{' grp' if several else ''};",
+    ]
+    head.append(f"  USEVARIABLES ARE {' '.join((*table.observed, *table.given))};")
     ordered = [name for name, k in zip(table.observed, table.thresholds, strict=True) if k]
     if ordered:
         head.append(f"  CATEGORICAL ARE {' '.join(ordered)};")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recoverymetrics.cfa.checks import check_statements, check_thresholds
+from recoverymetrics.cfa.checks import check_ordered_causes, check_statements, check_thresholds
 from recoverymetrics.cfa.equality import check_equal
 from recoverymetrics.cfa.esem import (
     BlockRotation,
@@ -20,7 +20,14 @@ from recoverymetrics.cfa.model import (
     build_table,
 )
 from recoverymetrics.cfa.pipeline import fit_table
-from recoverymetrics.cfa.reading import column_names, draw_sample, ordered_names, read_design, read_model_data
+from recoverymetrics.cfa.reading import (
+    column_names,
+    draw_sample,
+    given_names,
+    ordered_names,
+    read_design,
+    read_model_data,
+)
 from recoverymetrics.cfa.result import CFAResult
 from recoverymetrics.cfa.spec import resolve_estimator
 from recoverymetrics.cfa.syntax import parse_model
@@ -53,6 +60,7 @@ def fit_cfa(
     rotation: str | BlockRotation = "geomin",
     weights: str | Sequence[float] | None = None,
     cluster: str | Sequence[Any] | None = None,
+    conditional_x: bool | None = None,
     max_iter: int = 150,
 ) -> CFAResult:
     """Fit a confirmatory factor model, in one group or several.
@@ -102,6 +110,10 @@ def fit_cfa(
     cluster : str or sequence, optional
         Clusters of dependent rows, such as countries within regions (the same estimators): standard errors and the
         scaled test add the scores up within clusters.
+    conditional_x : bool, optional
+        With ordered items, observed predictors are given: thresholds, slopes and residual correlations are those of
+        probit regressions on them (the default), so that 0/1 and skewed predictors are as good as normal ones. False
+        treats them as normal variables together with the items (or as ordered ones, where ``ordered=`` says so).
     max_iter : int, default 150
         Most iterations.
 
@@ -144,6 +156,9 @@ def fit_cfa(
     ordinal = ordered_names(ordered, roles, column_names(data))
     if estimator is None and not ordinal and (weights is not None or cluster is not None):
         estimator = "MLR"
+    check_ordered_causes(roles, ordinal, theta=parameterization == "theta")
+    given = given_names(roles, ordered, ordinal, conditional_x)
+    ordinal = tuple(name for name in ordinal if name not in given)
     spec = resolve_estimator(
         estimator, ordinal=bool(ordinal), missing=missing, information=information, likelihood=likelihood
     )
@@ -165,9 +180,10 @@ def fit_cfa(
         identification=identification,
     )
     with single_thread():
-        sample = draw_sample(record, spec, ordinal, *read_design(data, record.n, weights, cluster))
-    counts = np.bincount(sample.threshold_item, minlength=len(roles.observed))
-    check_thresholds(parsed, roles.observed, counts)
+        sample = draw_sample(record, spec, ordinal, *read_design(data, record.n, weights, cluster), given)
+    counts = np.bincount(sample.threshold_item, minlength=len(sample.items))
+    check_thresholds(parsed, (*sample.items, *given), np.append(counts, [0] * len(given)))
+    options = replace(options, covariates=sample.covariates)
     table = build_table(parsed, roles, sample.groups, [int(k) for k in counts], options)
     with single_thread():
         turn = BlockRotation(rotation) if isinstance(rotation, str) else rotation

@@ -19,6 +19,7 @@ from recoverymetrics.cfa.indices import (
 from recoverymetrics.cfa.residuals import residual_parts
 from recoverymetrics.numerics.sem_least_squares import LeastSquares
 from recoverymetrics.numerics.sem_normal import invert
+from recoverymetrics.numerics.sem_ram import scaled_slopes
 from recoverymetrics.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -124,7 +125,12 @@ def _gfi(result: CFAResult) -> float:
         gap = tau - parts.mu if tau.size else tau
         m = np.where(x, 0.0, result.sample.mean)
         d = np.where(x, 0.0, result.sample.mean - result.state.mu)
-        left, whole = (_weighted_square(weights, moments.pack(*v)) for v in ((gap, d, D), (tau, m, S)))
+        slopes, off = result.sample.slopes, None
+        if slopes is not None:
+            off = slopes - scaled_slopes(result.layout, result.state)
+        left, whole = (
+            _weighted_square(weights, moments.pack(*v)) for v in ((gap, d, D, off), (tau, m, S, slopes))
+        )
     else:
         m, d = parts.m, parts.m - parts.mu
         if moments.means:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from recoverymetrics.cfa.equality import (
     identify_variances,
     identify_wu_estabrook,
 )
+from recoverymetrics.cfa.sample import Covariates
 from recoverymetrics.cfa.syntax import Constraint, ParsedModel
 from recoverymetrics.cfa.table import ParameterTable, Roles, Row, TableOptions, build_rows, number_rows
 from recoverymetrics.errors import ModelError
@@ -39,6 +40,7 @@ class ModelOptions:
     theta: bool = False
     identification: str = "wu_estabrook"
     free_exogenous: bool = False
+    covariates: Covariates | None = None
 
 
 def build_table(
@@ -80,7 +82,14 @@ def build_table(
         options.free_exogenous,
         options.effect_coding,
     )
+    given = options.covariates
+    if given is not None:
+        roles = replace(
+            roles, observed=tuple(name for name in roles.observed if name not in given.names), exogenous=()
+        )
     rows = build_rows(model, roles, table_options, thresholds)
+    if given is not None:
+        rows = sorted([*rows, *_given_rows(given)], key=lambda row: row.group)
     freed = freed_keys(options.free, rows) if options.free else set()
     if len(groups) > 1:
         if ladder:
@@ -105,7 +114,19 @@ def build_table(
         tuple(thresholds),
         theta,
         tuple(notes),
+        () if given is None else given.names,
     )
+
+
+def _given_rows(given: Covariates) -> list[Row]:
+    """Moments of the covariates, fixed at what they are."""
+    rows = []
+    for g, (mean, covariance) in enumerate(zip(given.mean, given.covariance, strict=True)):
+        for i, name in enumerate(given.names):
+            pairs = [(other, "~~", covariance[i, i + k]) for k, other in enumerate(given.names[i:])]
+            for rhs, op, value in (*pairs, ("", "~1", mean[i])):
+                rows.append(Row(name, op, rhs, g, free=False, value=float(value), origin="exogenous"))
+    return rows
 
 
 def effects_coding(rows: list[Row], roles: Roles, means: bool) -> tuple[Constraint, ...]:
@@ -145,13 +166,13 @@ def _free_scales(rows: list[Row], thresholds: Sequence[int], roles: Roles, *, th
 
 def build_layout(table: ParameterTable, threshold_item: np.ndarray) -> RamLayout:
     """Place the rows of the table in the matrices; all groups share the cells."""
-    position = {name: k for k, name in enumerate((*table.observed, *table.latent))}
+    position = {name: k for k, name in enumerate(table.names_of_variables)}
     ordinal = np.array([k > 0 for k in table.thresholds], dtype=bool)
     first = np.concatenate([[0], np.cumsum(table.thresholds)])
     cells: dict[tuple[int, int, int], int] = {}
     entries = []
     for number, row in enumerate(table.rows):
-        if row.origin == "derived":
+        if row.origin == "derived" or (row.origin == "exogenous" and row.lhs in table.given):
             continue
         cell = _cell(row, position, first, ordinal, table)
         if cell is not None:
@@ -176,7 +197,20 @@ def build_layout(table: ParameterTable, threshold_item: np.ndarray) -> RamLayout
         ordinal,
         threshold_item,
         table.theta,
+        _given_covariance(table),
     )
+
+
+def _given_covariance(table: ParameterTable) -> FloatArray | None:
+    if not table.given:
+        return None
+    position = {name: k for k, name in enumerate(table.given)}
+    found = np.zeros((len(table.groups), len(position), len(position)))
+    for row in table.rows:
+        if row.origin == "exogenous" and row.op == "~~":
+            i, j = position[row.lhs], position[row.rhs]
+            found[row.group, i, j] = found[row.group, j, i] = row.value
+    return found
 
 
 def _cell(

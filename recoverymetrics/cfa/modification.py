@@ -34,7 +34,7 @@ def candidate_rows(table: ParameterTable) -> list[Row]:
     regressions, paths between all variables that take part in them.
     """
     present = {_cell(row) for row in table.rows}
-    exogenous = set(table.exogenous)
+    exogenous = {*table.exogenous, *table.given}
     items = [name for name in table.observed if name not in exogenous]
     lines = [row for row in table.rows if row.group == 0]
     indicators = {row.rhs for row in lines if row.op == "=~"}

@@ -32,6 +32,7 @@ def score_persons(
     result: CFAResult, data: IntoFrame | None, method: str, group: Any, *, std_error: bool
 ) -> pd.DataFrame:
     """Score the analysed rows, or new ones."""
+    result.refuse_given("scoring")
     if not result.table.latent:
         raise OptionError("the model has no latent variables, so there is nothing to score.")
     ordered = result.layout.any_ordinal

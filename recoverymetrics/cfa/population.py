@@ -83,6 +83,7 @@ def read_population(source: str | CFAResult, n_groups: int, share: FloatArray) -
 
 def from_fit(fit: CFAResult) -> Population:
     """The population that a fitted model implies."""
+    fit.refuse_given("a simulation from the model")
     layout, state = fit.layout, fit.state
     mean = state.mu if fit.moments.means else fit.sample.mean
     thresholds = {

@@ -13,6 +13,7 @@ from recoverymetrics.cfa.model import (
     check_variables,
 )
 from recoverymetrics.cfa.sample import Sample, continuous_sample, mixed_sample, ordinal_sample
+from recoverymetrics.cfa.sample_conditional import conditional_sample
 from recoverymetrics.cfa.spec import EstimatorSpec
 from recoverymetrics.cfa.table import Roles
 from recoverymetrics.errors import OptionError
@@ -71,6 +72,25 @@ def ordered_names(
     return tuple(name for name in roles.observed if name in chosen)
 
 
+def given_names(
+    roles: Roles, ordered: bool | Sequence[str], ordinal: Sequence[str], conditional_x: bool | None
+) -> tuple[str, ...]:
+    """Observed predictors that a model with ordered items is conditional on; none otherwise."""
+    if conditional_x and not ordinal:
+        raise OptionError(
+            "conditional_x=True is for models with ordered items; predictors of continuous ones are given as they are."
+        )
+    if not ordinal or not roles.exogenous or conditional_x is False:
+        return ()
+    named = [name for name in roles.exogenous if name in ordinal and not isinstance(ordered, bool)]
+    if named:
+        raise OptionError(
+            f"{named[0]!r} is a predictor and given as it is: leave it out of ordered= (and use 0/1 columns for its "
+            "categories), or choose conditional_x=False."
+        )
+    return roles.exogenous
+
+
 def read_design(
     data: IntoFrame, n: int, weights: str | Sequence[float] | None, cluster: str | Sequence[Any] | None
 ) -> tuple[FloatArray | None, IntArray | None]:
@@ -103,13 +123,18 @@ def draw_sample(
     ordinal: Sequence[str],
     weights: FloatArray | None = None,
     cluster: IntArray | None = None,
+    given: Sequence[str] = (),
 ) -> Sample:
-    """Sample statistics that the estimator needs."""
+    """Sample statistics that the estimator needs, those of ordered models conditional on the variables ``given``."""
     robust = "robust_sem" if ordinal else "huber_white"
     if (weights is not None or cluster is not None) and spec.errors != robust:
         raise OptionError(
             f"weights= and cluster= need robust standard errors, which {spec.name} does not have: choose "
             "estimator='MLR' for continuous items, WLSMV, WLSM, ULSMV or ULSM with ordered ones."
+        )
+    if given:
+        return conditional_sample(
+            record, ordinal, given, missing=spec.missing, weights=weights, cluster=cluster
         )
     if ordinal:
         if len(ordinal) < record.n_items:

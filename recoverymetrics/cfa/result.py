@@ -38,6 +38,7 @@ from recoverymetrics.numerics.sem_ram import (
     RamState,
     evaluate,
     scaled_covariance,
+    scaled_slopes,
 )
 from recoverymetrics.typing import FloatArray, IntoFrame, Seed, Workers
 
@@ -152,6 +153,20 @@ class CFAResult(AbstractResult):
     def theta(self) -> FloatArray:
         """Free parameters, shape (q,)."""
         return self.estimate.theta
+
+    def refuse_given(self, what: str) -> None:
+        """Refuse what a model given covariates does not say.
+
+        Raises
+        ------
+        OptionError
+            The model is conditional on observed predictors.
+        """
+        if self.table.given:
+            raise OptionError(
+                f"{what} is not available for a model given the covariates {', '.join(self.table.given)}; fit it with "
+                "conditional_x=False, which treats them as normal variables together with the items."
+            )
 
     @cached_property
     def state(self) -> RamState:
@@ -310,7 +325,7 @@ class CFAResult(AbstractResult):
         """Explained variance of each indicator and each predicted variable, by group and variable."""
         total, left = full_variances(self.layout, self.state), disturbance_variances(self.layout, self.state)
         names = (*self.table.observed, *self.table.latent)
-        exogenous = set(self.table.exogenous)
+        exogenous = {*self.table.exogenous, *self.table.given}
         predicted = {r.rhs if r.op == "=~" else r.lhs for r in self.table.rows if r.op in ("=~", "~")}
         found = {
             (label, name): 1.0 - left[g, k] / total[g, k]
@@ -327,6 +342,9 @@ class CFAResult(AbstractResult):
     def implied(self) -> dict[str, Any]:
         """Implied moments: ``cov`` (correlations for ordered items), and ``mean`` or ``thresholds`` where modelled.
 
+        Given covariates, ``cov`` is that of the residuals, thresholds are those at covariates of zero, and ``slopes``
+        are the effects of the covariates.
+
         In several groups, a dictionary of these by group.
         """
         items = list(self.table.observed)
@@ -340,6 +358,9 @@ class CFAResult(AbstractResult):
                 entry["thresholds"] = pd.Series(vector[g, :n_th], index=self._threshold_names())
             elif self.moments.means:
                 entry["mean"] = pd.Series(self.state.mu[g], index=items)
+            if self.table.given:
+                slopes = scaled_slopes(self.layout, self.state)[g]
+                entry["slopes"] = pd.DataFrame(slopes, index=items, columns=list(self.table.given))
             found[label] = entry
         return found[self.groups[0]] if len(self.groups) == 1 else found
 
@@ -408,8 +429,8 @@ class CFAResult(AbstractResult):
         )
 
     def _modification_frame(self, rows: list[Any], mi: FloatArray, epc: FloatArray) -> pd.DataFrame:
-        position = {name: k for k, name in enumerate((*self.table.observed, *self.table.latent))}
-        p = len(self.table.observed)
+        position = {name: k for k, name in enumerate(self.table.names_of_variables)}
+        factors = {position[name] for name in self.table.latent}
         sd = np.sqrt(np.maximum(full_variances(self.layout, self.state), 0.0))
         residual = np.sqrt(np.maximum(disturbance_variances(self.layout, self.state), 0.0))
         lv, every = np.array(epc), np.array(epc)
@@ -419,12 +440,12 @@ class CFAResult(AbstractResult):
                 if row.op == "=~":
                     lv[k], every[k] = epc[k] * sd[g, a], epc[k] * sd[g, a] / sd[g, b]
                 elif row.op == "~":
-                    unit = (sd[g, a] if a >= p else 1.0), (sd[g, b] if b >= p else 1.0)
+                    unit = (sd[g, a] if a in factors else 1.0), (sd[g, b] if b in factors else 1.0)
                     lv[k], every[k] = epc[k] * unit[1] / unit[0], epc[k] * sd[g, b] / sd[g, a]
                 elif row.op == "~1":
-                    lv[k], every[k] = epc[k] / (sd[g, a] if a >= p else 1.0), epc[k] / sd[g, a]
+                    lv[k], every[k] = epc[k] / (sd[g, a] if a in factors else 1.0), epc[k] / sd[g, a]
                 elif row.op == "~~":
-                    latent = residual[g, a] * residual[g, b] if a >= p and b >= p else 1.0
+                    latent = residual[g, a] * residual[g, b] if {a, b} <= factors else 1.0
                     lv[k], every[k] = epc[k] / latent, epc[k] / (residual[g, a] * residual[g, b])
         return pd.DataFrame(
             {

@@ -31,7 +31,7 @@ def categorical_pair(result: CFAResult) -> RobustPair | None:
     sample, objective = result.sample, result.objective
     if sample.gamma is None or not isinstance(objective, LeastSquares) or not objective.diagonal:
         return None
-    if result.curvature.middle is None or result.table.exogenous:
+    if result.curvature.middle is None or result.table.exogenous or result.table.given:
         return None
     R, implied = sample.covariance, scaled_covariance(result.layout, result.state)
     sd = np.sqrt(np.diagonal(R, axis1=1, axis2=2))

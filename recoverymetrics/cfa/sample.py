@@ -21,6 +21,29 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Covariates:
+    """Observed covariates that the statistics of the other variables are conditional on.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Covariates.
+    data : tuple of ndarray, each (n_g, k)
+        Their values in the rows used.
+    mean, covariance : ndarray, shapes (G, k) and (G, k, k)
+        Their moments, divisor n - 1.
+    slopes : ndarray, shape (G, p, k)
+        Slopes of the variables' regressions on them.
+    """
+
+    names: tuple[str, ...]
+    data: tuple[FloatArray, ...]
+    mean: FloatArray
+    covariance: FloatArray
+    slopes: FloatArray
+
+
+@dataclass(frozen=True)
 class Sample:
     """Statistics of ``p`` variables in ``G`` groups.
 
@@ -55,6 +78,9 @@ class Sample:
     weight_gamma : ndarray, shape (G, m, m), or None
         What least squares weighs the moments by where that is not ``gamma``: the same with weights that count
         independent rows, so that estimates depend on the weighted data alone.
+    covariates : Covariates or None
+        What the other statistics are conditional on: thresholds and means are then those at covariates of zero, and
+        covariances those of the residuals.
     """
 
     items: tuple[str, ...]
@@ -73,6 +99,12 @@ class Sample:
     weights: tuple[FloatArray, ...] | None = None
     clusters: tuple[IntArray, ...] | None = None
     weight_gamma: FloatArray | None = None
+    covariates: Covariates | None = None
+
+    @property
+    def slopes(self) -> FloatArray | None:
+        """Slopes on the covariates, shape (G, p, k); None without covariates."""
+        return None if self.covariates is None else self.covariates.slopes
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """What follows from the sample alone, such as weights and the baseline model: computed for the first fit only."""
@@ -116,7 +148,7 @@ def split_groups(data: ItemData, missing: str) -> tuple[tuple[str, ...], tuple[F
     return tuple(labels), tuple(blocks), int(data.n - keep.sum())
 
 
-def _by_group(data: ItemData, missing: str, values: Column | None) -> tuple[Column, ...] | None:
+def by_group(data: ItemData, missing: str, values: Column | None) -> tuple[Column, ...] | None:
     """Split a column like the rows that are used."""
     if values is None:
         return None
@@ -134,7 +166,7 @@ def _design(
     weights: FloatArray | None,
     cluster: IntArray | None,
 ) -> Design:
-    return make_design(blocks, _by_group(data, missing, weights), _by_group(data, missing, cluster))
+    return make_design(blocks, by_group(data, missing, weights), by_group(data, missing, cluster))
 
 
 def continuous_sample(
@@ -195,16 +227,19 @@ def _check_coverage(items: Sequence[str], groups: Sequence[str], blocks: Sequenc
         together = seen.T @ seen
         bad = np.argwhere(together == 0)
         if len(bad) and bad[0][0] == bad[0][1]:
-            raise DataError(f"item {items[bad[0][0]]!r} has no response{_in(groups, label)}; leave it out.")
+            raise DataError(
+                f"item {items[bad[0][0]]!r} has no response{in_group(groups, label)}; leave it out."
+            )
         if len(bad):
             a, b = items[bad[0][0]], items[bad[0][1]]
             raise DataError(
-                f"items {a!r} and {b!r} are never observed together{_in(groups, label)}; their covariance is "
+                f"items {a!r} and {b!r} are never observed together{in_group(groups, label)}; their covariance is "
                 "not identified. Leave one of them out."
             )
 
 
-def _in(groups: Sequence[str], label: str) -> str:
+def in_group(groups: Sequence[str], label: str) -> str:
+    """Where something is wrong, in words; nothing with one group."""
     return f" in group {label!r}" if len(groups) > 1 else ""
 
 
@@ -216,27 +251,28 @@ def _check_continuous(
         flat = np.flatnonzero(variances <= 1e-12)
         if flat.size:
             raise DataError(
-                f"item {items[flat[0]]!r} has zero variance{_in(groups, label)}: everybody gave the same answer. "
+                f"item {items[flat[0]]!r} has zero variance{in_group(groups, label)}: everybody gave the same answer. "
                 "Leave it out."
             )
         if not full:
             continue
         sd = np.sqrt(variances)
         R = matrix / sd[:, None] / sd
-        _check_perfect(items, groups, label, R)
+        check_perfect(items, groups, label, R)
         if np.linalg.eigvalsh(R)[0] <= 1e-10:
             raise DataError(
-                f"the sample covariance matrix is not positive definite{_in(groups, label)}: some items are "
+                f"the sample covariance matrix is not positive definite{in_group(groups, label)}: some items are "
                 "exact combinations of others, or there are fewer rows than items. Leave items out."
             )
 
 
-def _check_perfect(items: Sequence[str], groups: Sequence[str], label: str, R: FloatArray) -> None:
+def check_perfect(items: Sequence[str], groups: Sequence[str], label: str, R: FloatArray) -> None:
+    """Refuse a pair of items with a correlation of one."""
     off = np.abs(R - np.diag(np.diagonal(R)))
     if off.max(initial=0.0) > 1.0 - 1e-8:
         i, j = divmod(int(off.argmax()), len(off))
         raise DataError(
-            f"items {items[i]!r} and {items[j]!r} are perfectly correlated{_in(groups, label)} (r = "
+            f"items {items[i]!r} and {items[j]!r} are perfectly correlated{in_group(groups, label)} (r = "
             f"{R[i, j]:.4f}); leave one of them out."
         )
 
@@ -249,7 +285,7 @@ def ordinal_sample(
     cluster: IntArray | None = None,
 ) -> Sample:
     """Thresholds, polychoric correlations and their asymptotic covariance, group by group."""
-    categories = _ordered_categories(data)
+    categories = ordered_categories(data)
     groups, blocks, dropped = split_groups(data, missing)
     counts = np.array([len(seen) for seen in categories])
     design = _design(data, missing, blocks, weights, cluster)
@@ -260,7 +296,7 @@ def ordinal_sample(
         for j, seen in enumerate(categories):
             answered = ~np.isnan(block[:, j])
             codes[answered, j] = np.searchsorted(seen, block[answered, j])
-        _check_empty(data.items, categories, groups, label, codes)
+        check_empty(data.items, categories, groups, label, codes)
         moments = ordinal_moments(codes, counts, acov="full", weights=design.weight(g))
         found.append(moments)
         if design.simple or moments.influence is None:
@@ -270,14 +306,14 @@ def ordinal_sample(
             gamma.append(design.covariance(g, influence))
             repeated.append(design.as_if_repeated(g, influence))
         R = moments.correlations
-        _check_perfect(data.items, groups, label, np.where(np.abs(R) > 0.9999, np.sign(R), R))
+        check_perfect(data.items, groups, label, np.where(np.abs(R) > 0.9999, np.sign(R), R))
         if np.linalg.eigvalsh(R)[0] <= 0:
             notes.append(
-                f"the polychoric correlation matrix is not positive definite{_in(groups, label)}; the sample "
+                f"the polychoric correlation matrix is not positive definite{in_group(groups, label)}; the sample "
                 "is small for these items."
             )
         if not moments.converged:
-            notes.append(f"some polychoric correlations did not converge{_in(groups, label)}.")
+            notes.append(f"some polychoric correlations did not converge{in_group(groups, label)}.")
     p = data.n_items
     return Sample(
         data.items,
@@ -298,13 +334,14 @@ def ordinal_sample(
     )
 
 
-def _check_empty(
+def check_empty(
     items: Sequence[str],
     categories: Sequence[FloatArray],
     groups: Sequence[str],
     label: str,
     codes: IntArray,
 ) -> None:
+    """Refuse categories that nobody in a group chose."""
     for j, (item, seen) in enumerate(zip(items, categories, strict=True)):
         present = np.bincount(codes[codes[:, j] >= 0, j], minlength=len(seen))
         empty = np.flatnonzero(present == 0)
@@ -312,12 +349,12 @@ def _check_empty(
             values = ", ".join(f"{seen[k]:g}" for k in empty)
             raise DataError(
                 f"item {item!r} has nobody in categor{'y' if empty.size == 1 else 'ies'} {values}"
-                f"{_in(groups, label)}, so its thresholds cannot be compared. Collapse categories in all groups "
+                f"{in_group(groups, label)}, so its thresholds cannot be compared. Collapse categories in all groups "
                 "(an explicit, recorded step), or leave the item or the group out."
             )
 
 
-def _ordered_categories(data: ItemData) -> tuple[FloatArray, ...]:
+def ordered_categories(data: ItemData) -> tuple[FloatArray, ...]:
     """Categories of ordered items; refuses constants and what looks continuous."""
     categories = data.categories()
     for item, seen in zip(data.items, categories, strict=True):
@@ -341,7 +378,7 @@ def mixed_sample(
 ) -> Sample:
     """Thresholds of ordered variables, means and variances of continuous ones, and all covariances."""
     is_ordered = np.array([item in set(ordered) for item in data.items])
-    categories = _ordered_categories(data.select([i for i in data.items if i in set(ordered)]))
+    categories = ordered_categories(data.select([i for i in data.items if i in set(ordered)]))
     groups, blocks, dropped = split_groups(data, missing)
     n_categories = np.zeros(data.n_items, dtype=np.int64)
     n_categories[is_ordered] = [len(seen) for seen in categories]
@@ -355,15 +392,15 @@ def mixed_sample(
             codes[known, k] = np.searchsorted(seen, block[known, j])
             values[known, j] = codes[known, k]
         names = [data.items[j] for j in np.flatnonzero(is_ordered)]
-        _check_empty(names, categories, groups, label, codes)
+        check_empty(names, categories, groups, label, codes)
         spread = np.nanvar(block, axis=0)
         flat = np.flatnonzero((spread <= 1e-12) & ~is_ordered)
         if flat.size:
             raise DataError(
-                f"item {data.items[flat[0]]!r} has zero variance{_in(groups, label)}. Leave it out."
+                f"item {data.items[flat[0]]!r} has zero variance{in_group(groups, label)}. Leave it out."
             )
         found.append(mixed_moments(values, n_categories, acov="full", weights=design.weight(g)))
-        _check_perfect(data.items, groups, label, found[-1].correlations)
+        check_perfect(data.items, groups, label, found[-1].correlations)
     order, sign = _mixed_order(n_categories)
     threshold_item = np.repeat(np.arange(data.n_items), np.maximum(n_categories - 1, 0))
     n_th = len(threshold_item)

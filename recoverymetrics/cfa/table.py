@@ -101,6 +101,8 @@ class ParameterTable:
         Theta parameterisation of ordinal variables.
     notes : tuple of str
         Decisions that the analyst should know.
+    given : tuple of str
+        Observed predictors that the moments of models with ordered items are conditional on.
     """
 
     rows: tuple[Row, ...]
@@ -114,6 +116,12 @@ class ParameterTable:
     thresholds: tuple[int, ...] = ()
     theta: bool = False
     notes: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+
+    @property
+    def names_of_variables(self) -> tuple[str, ...]:
+        """All variables in the order of the model matrices: observed, latent, given."""
+        return (*self.observed, *self.latent, *self.given)
 
     @property
     def n_free(self) -> int:

@@ -133,6 +133,18 @@ def mean_jacobian(layout: RamLayout, state: RamState) -> FloatArray:
     return jacobian
 
 
+def slope_jacobian(layout: RamLayout, state: RamState) -> FloatArray:
+    """Derivatives of the total effects of the covariates by the active cells, shape (G, k p, C_active).
+
+    Covariate by covariate; a path from ``j`` to ``i`` moves the effect of ``x`` on ``y`` by ``E_yi E_jx``.
+    """
+    moved, k = moves(layout), layout.n_given
+    jacobian = np.zeros((layout.n_groups, k, state.p, len(layout.active)))
+    reach = state.E[:, moved.j, layout.n_variables - k :]
+    jacobian[:, :, :, moved.path] = state.B[:, None, :, moved.i] * np.swapaxes(reach, 1, 2)[:, :, None]
+    return jacobian.reshape(layout.n_groups, k * state.p, -1)
+
+
 def moment_gradient(layout: RamLayout, state: RamState, Q: FloatArray, d: FloatArray) -> FloatArray:
     """Gradient by the active cells of ``tr(Q Sigma) + d' mu``, shape (G, C_active).
 

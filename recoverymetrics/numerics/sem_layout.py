@@ -42,6 +42,9 @@ class RamLayout:
         Item of each threshold, ascending within items.
     theta : bool
         Scaling factors follow from the variances (theta parameterisation) instead of being parameters.
+    given : ndarray, shape (G, k, k), or None
+        Covariances of the covariates on which the moments are conditional; they are the last of the variables, without
+        disturbances of their own.
     """
 
     n_observed: int
@@ -55,6 +58,12 @@ class RamLayout:
     ordinal: BoolArray
     threshold_item: IntArray
     theta: bool = False
+    given: FloatArray | None = None
+
+    @property
+    def n_given(self) -> int:
+        """Number of covariates that the moments are conditional on."""
+        return 0 if self.given is None else int(self.given.shape[1])
 
     @property
     def n_groups(self) -> int:

@@ -13,6 +13,7 @@ from recoverymetrics.numerics.sem_derivatives import (
     mean_jacobian,
     moment_curvature,
     moment_gradient,
+    slope_jacobian,
 )
 from recoverymetrics.numerics.sem_layout import (
     COVARIANCE,
@@ -39,6 +40,7 @@ __all__ = [
     "moment_curvature",
     "moment_gradient",
     "scaled_covariance",
+    "scaled_slopes",
 ]
 
 
@@ -46,8 +48,8 @@ __all__ = [
 class MomentMap:
     """Which moments a least-squares discrepancy or a robust test looks at, and in which order.
 
-    Thresholds, then means, then variances of continuous variables, then covariances (correlations
-    for ordinal variables) below the diagonal, column by column.
+    Thresholds, then means, then (given covariates) slopes, covariate by covariate, then variances of continuous
+    variables, then covariances (correlations for ordinal variables) below the diagonal, column by column.
     """
 
     layout: RamLayout
@@ -61,27 +63,35 @@ class MomentMap:
     @cached_property
     def size(self) -> int:
         """Number of moments per group."""
-        layout = self.layout
-        return (
-            len(layout.threshold_item) + len(self.mean_items) + len(layout.continuous) + len(layout.pairs[0])
-        )
+        return self.n_first + len(self.layout.continuous) + len(self.layout.pairs[0])
 
     @cached_property
     def n_first(self) -> int:
-        """Number of thresholds and means, which come first."""
+        """Number of thresholds, means and slopes, which come first."""
+        return self.n_levels + self.layout.n_given * self.layout.n_observed
+
+    @cached_property
+    def n_levels(self) -> int:
+        """Number of thresholds and means."""
         return len(self.layout.threshold_item) + len(self.mean_items)
 
-    def pack(self, tau: FloatArray, mu: FloatArray, sigma: FloatArray) -> FloatArray:
-        """Stack standardised thresholds, means and covariances (G, ...) into moments (G, m)."""
+    def pack(
+        self, tau: FloatArray, mu: FloatArray, sigma: FloatArray, slopes: FloatArray | None = None
+    ) -> FloatArray:
+        """Stack standardised thresholds, means, slopes (G, p, k) and covariances (G, ...) into moments (G, m)."""
         row, col = self.layout.pairs
         c = self.layout.continuous
-        return np.concatenate([tau, mu[:, self.mean_items], sigma[:, c, c], sigma[:, row, col]], axis=1)
+        levels = [tau, mu[:, self.mean_items]]
+        if slopes is not None:
+            levels.append(np.swapaxes(slopes, 1, 2).reshape(len(tau), -1))
+        return np.concatenate([*levels, sigma[:, c, c], sigma[:, row, col]], axis=1)
 
     def moments(self, state: RamState) -> FloatArray:
         """Implied moments, shape (G, m)."""
         item = self.layout.threshold_item
         tau = state.delta[:, item] * (state.tau - state.mu[:, item])
-        return self.pack(tau, state.mu, scaled_covariance(self.layout, state))
+        slopes = scaled_slopes(self.layout, state) if self.layout.n_given else None
+        return self.pack(tau, state.mu, scaled_covariance(self.layout, state), slopes)
 
     def jacobian(self, state: RamState) -> FloatArray:
         """Derivatives of the moments by the active cells, shape (G, m, C_active); those of the state seen last are kept."""
@@ -106,7 +116,9 @@ class MomentMap:
         out[:, start:, position] = lower
         c = layout.continuous
         out[:, self.n_first : start] = diagonal[:, c]
-        out[:, len(layout.threshold_item) : self.n_first] = mean[:, self.mean_items]
+        out[:, len(layout.threshold_item) : self.n_levels] = mean[:, self.mean_items]
+        if layout.n_given:
+            out[:, self.n_levels : self.n_first] = slope_jacobian(layout, state)
         if layout.any_ordinal:
             self._scale(state, out, start, diagonal, mean)
         return out
@@ -134,12 +146,27 @@ class MomentMap:
         out[:, th, c] += delta[:, item[th]]
         if not (delta == 1.0).all():
             out[:, start:] *= (delta[:, row] * delta[:, col])[:, :, None]
+        if layout.n_given:
+            block = out[:, self.n_levels : self.n_first]
+            block *= np.tile(delta, layout.n_given)[:, :, None]
+            raw = np.swapaxes(raw_slopes(layout, state), 1, 2).reshape(len(delta), -1)
+            block[:, :, moved] += raw[:, :, None] * np.tile(d_delta, (1, layout.n_given, 1))
         if len(moved):
             sigma = state.sigma[:, row, col]
             part = (sigma * delta[:, col])[:, :, None] * d_delta[:, row]
             part += (sigma * delta[:, row])[:, :, None] * d_delta[:, col]
             out[:, :n_th, moved] += gap[:, :, None] * d_delta[:, item]
             out[:, start:, moved] += part
+
+
+def raw_slopes(layout: RamLayout, state: RamState) -> FloatArray:
+    """Total effects of the covariates on the observed variables or latent responses, shape (G, p, k)."""
+    return state.E[:, : state.p, layout.n_variables - layout.n_given :]
+
+
+def scaled_slopes(layout: RamLayout, state: RamState) -> FloatArray:
+    """Total effects of the covariates after scaling, shape (G, p, k)."""
+    return state.delta[:, :, None] * raw_slopes(layout, state)
 
 
 def scaled_covariance(layout: RamLayout, state: RamState) -> FloatArray:

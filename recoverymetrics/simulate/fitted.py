@@ -120,6 +120,7 @@ def _shape(batch: Batch, shape: FloatArray) -> tuple[Family, FloatArray, FloatAr
 
 
 def _from_cfa(fit: CFAResult) -> ResponseModel:
+    fit.refuse_given("a simulation from the model")
     if not np.all(fit.layout.ordinal):
         j = int(np.flatnonzero(~fit.layout.ordinal)[0])
         raise ModelError(
