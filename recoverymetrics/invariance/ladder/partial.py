@@ -83,6 +83,9 @@ class PartialInvariance(AbstractResult):
             }
         )
 
+    def _title(self) -> str:
+        return f"Partial invariance: {self.level}"
+
     def _tables(self) -> tuple[Table, ...]:
         outcome = "holds" if self.holds else "does not hold"
         note = f"Partial {self.level} invariance {outcome}: {self.reason}."
