@@ -61,9 +61,7 @@ def least_squares_weights(sample: Sample, spec: EstimatorSpec, moments: MomentMa
     """Weight matrices of the estimator, diagonal (G, m) or full (G, m, m)."""
     if spec.discrepancy == "ULS":
         weights = np.ones((len(sample.n), moments.size))
-        if (
-            not moments.layout.any_ordinal
-        ):  # (1/2) tr (S - Sigma)^2; the plain sum of squares with ordered items
+        if not moments.layout.any_ordinal:  # half the trace of (S - Sigma)^2
             stop = moments.n_first + len(moments.layout.continuous)
             weights[:, moments.n_first : stop] = 0.5
         return weights

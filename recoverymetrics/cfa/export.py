@@ -84,15 +84,21 @@ def _group_entry(values: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"c({', '.join(values)})"
 
 
-def to_mplus(table: ParameterTable, spec: EstimatorSpec) -> str:
-    """Write the model as Mplus input; the data file and its layout are left for the user to fill in."""
+def to_mplus(
+    table: ParameterTable, spec: EstimatorSpec, *, weights: bool = False, clusters: bool = False
+) -> str:
+    """Write the model as Mplus input; the data file and its layout are left for the user to fill in.
+
+    Groups, sampling weights and clusters are expected in columns ``grp``, ``wgt`` and ``clus``.
+    """
     several = len(table.groups) > 1
+    extra = f"{' grp' if several else ''}{' wgt' if weights else ''}{' clus' if clusters else ''}"
     head = ["TITLE: written by recoverymetrics;", "DATA: FILE IS data.dat;"]
     if spec.missing == "listwise":
         head.append("  LISTWISE = ON;")
     head += [
         "VARIABLE:",
-        f"  NAMES ARE {' '.join((*table.observed, *table.given))}{' grp' if several else ''};",
+        f"  NAMES ARE {' '.join((*table.observed, *table.given))}{extra};",
     ]
     head.append(f"  USEVARIABLES ARE {' '.join((*table.observed, *table.given))};")
     ordered = [name for name, k in zip(table.observed, table.thresholds, strict=True) if k]
@@ -101,7 +107,9 @@ def to_mplus(table: ParameterTable, spec: EstimatorSpec) -> str:
     if several:
         names = " ".join(f"{k + 1} = g{k + 1}" for k in range(len(table.groups)))
         head.append(f"  GROUPING IS grp ({names}); ! {', '.join(table.groups)}")
+    head += ["  WEIGHT IS wgt;"] * weights + ["  CLUSTER IS clus;"] * clusters
     analysis = [f"ANALYSIS: ESTIMATOR = {_mplus_estimator(spec)};"]
+    analysis += ["  TYPE = COMPLEX;"] * clusters
     if ordered:
         analysis.append(f"  PARAMETERIZATION = {'THETA' if table.theta else 'DELTA'};")
     if any(row.block for row in table.rows):

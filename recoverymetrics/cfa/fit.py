@@ -98,7 +98,7 @@ def fit_cfa(
     orthogonal : bool, default False
         Factors without covariances.
     meanstructure : bool, optional
-        Whether intercepts are part of the model; by default with groups, FIML, ordered items, or ``~1`` lines.
+        Whether intercepts are part of the model; by default with groups, clusters, FIML, ordered items, or ``~1`` lines.
     likelihood : {"normal", "wishart"}, default "normal"
         Divisor n or n - 1 for covariances under maximum likelihood.
     information : {"expected", "observed"}, optional
@@ -164,7 +164,8 @@ def fit_cfa(
     )
     several = len(record.groups) > 1
     written = any(s.op == "~1" for s in parsed.statements)
-    means = bool(several or ordinal or spec.fiml or written) if meanstructure is None else bool(meanstructure)
+    default = bool(several or ordinal or spec.fiml or written or cluster is not None)
+    means = default if meanstructure is None else bool(meanstructure)
     if not means and ((several and "intercepts" in check_equal(equal)) or spec.fiml or ordinal):
         raise OptionError("meanstructure=False is impossible with FIML, ordered items or equal intercepts.")
     if effects_coding and (std_lv or ordinal):

@@ -554,7 +554,8 @@ class CFAResult(AbstractResult):
 
     def to_mplus(self) -> str:
         """The model as Mplus input."""
-        return to_mplus(self.table, self.spec)
+        weights, clusters = self.sample.weights is not None, self.sample.clusters is not None
+        return to_mplus(self.table, self.spec, weights=weights, clusters=clusters)
 
     def compare_with(self, *others: CFAResult, method: str = "auto") -> pd.DataFrame:
         """Difference tests with nested models; the same as ``compare_models``."""

@@ -86,8 +86,6 @@ def fitted(case: str):
     model = entry["model"]
     if entry["fun"] == "growth":
         model, options["meanstructure"] = model + GROWTH, True
-    if "cluster" in given:
-        options["meanstructure"] = True  # lavaan's default with clusters
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return rm.fit_sem(data(), model, **options)

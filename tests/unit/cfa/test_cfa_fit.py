@@ -320,7 +320,7 @@ class TestDesign:
         assert a.spec.name == "MLR"
 
     def test_clusters_of_one_change_next_to_nothing(self, data):
-        plain = rm.fit_cfa(data, TWO, estimator="MLR")
+        plain = rm.fit_cfa(data, TWO, estimator="MLR", meanstructure=True)
         alone = rm.fit_cfa(data, TWO, cluster=np.arange(len(data)))
         ratio = np.sqrt(len(data) / (len(data) - 1))
         np.testing.assert_allclose(np.diag(alone.vcov), np.diag(plain.vcov) * ratio**2, rtol=1e-8)
@@ -328,7 +328,7 @@ class TestDesign:
     def test_copies_in_a_cluster_add_no_information(self, data):
         twice = pd.concat([data, data], ignore_index=True)
         pairs = rm.fit_cfa(twice, TWO, cluster=np.tile(np.arange(len(data)), 2))
-        once = rm.fit_cfa(data, TWO, estimator="MLR")
+        once = rm.fit_cfa(data, TWO, estimator="MLR", meanstructure=True)
         np.testing.assert_allclose(np.diag(pairs.vcov), np.diag(once.vcov), rtol=1e-2)
         assert pairs.test.scaled == pytest.approx(once.test.scaled, rel=1e-2)
 
@@ -426,6 +426,14 @@ class TestExport:
         again = rm.fit_cfa(grouped, fit.to_lavaan(), group="country")
         assert again.test.df == fit.test.df
         assert again.test.chi2 == pytest.approx(fit.test.chi2, rel=SAME)
+
+    def test_mplus_input_says_weights_and_clusters(self, grouped):
+        n = len(grouped)
+        fit = rm.fit_cfa(grouped, TWO, weights=np.linspace(0.5, 1.5, n), cluster=np.arange(n) // 10)
+        text = fit.to_mplus()
+        for part in (" wgt clus;", "WEIGHT IS wgt;", "CLUSTER IS clus;", "TYPE = COMPLEX;"):
+            assert part in text
+        assert "WEIGHT" not in rm.fit_cfa(grouped, TWO).to_mplus()
 
     def test_mplus_input_names_every_part(self, grouped):
         frame = cut(grouped.drop(columns="country")).assign(country=grouped.country)
