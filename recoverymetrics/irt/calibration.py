@@ -8,6 +8,7 @@ import numpy as np
 
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument.frame import ItemData, read_items, to_pandas
+from recoverymetrics.irt.covariates import code_covariates, select_columns
 from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.likelihood import Problem
 from recoverymetrics.irt.responses import CodedResponses, code_responses
@@ -102,10 +103,20 @@ def code_new(est: Estimated, data: IntoFrame | None, group: GroupSpec) -> CodedR
         return est.coded
     record = _read(est, data, group)
     coded = code_responses(record, categories=est.coded.categories)
+    covariates = est.coded.covariates
+    if covariates is not None:
+        frame = select_columns(data, covariates.names)
+        covariates = code_covariates(frame, covariates.names, covariates.levels)
     known = est.layout.groups
     if len(known) == 1:
         return CodedResponses(
-            coded.items, coded.categories, coded.codes, np.zeros_like(coded.group), known, coded.weights
+            coded.items,
+            coded.categories,
+            coded.codes,
+            np.zeros_like(coded.group),
+            known,
+            coded.weights,
+            covariates,
         )
     unknown = [label for label in coded.groups if label not in known]
     if unknown:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from recoverymetrics.errors import DataError
+from recoverymetrics.errors import DataError, ModelError, OptionError
+from recoverymetrics.irt.covariates import Covariates
 from recoverymetrics.irt.layout import Layout
+from recoverymetrics.irt.regression import expected_values
 from recoverymetrics.irt.responses import CodedResponses
-from recoverymetrics.irt.spec import IRTSpec, Quadrature
+from recoverymetrics.irt.spec import AdaptiveQuadrature, IRTSpec, Quadrature
 from recoverymetrics.numerics.em_accelerated import Maximum
 from recoverymetrics.typing import FloatArray
 
@@ -65,7 +67,9 @@ def _intercepts_shared(layout: Layout, g: int, j: int) -> bool:
     return own <= set(np.concatenate(others).tolist()) or min(own) >= layout.n_free
 
 
-def truncated(layout: Layout, x: FloatArray, spec: IRTSpec) -> tuple[str, ...]:
+def truncated(
+    layout: Layout, x: FloatArray, spec: IRTSpec, covariates: Covariates | None = None
+) -> tuple[str, ...]:
     """Latent densities that reach beyond the nodes."""
     if not isinstance(spec.quadrature, Quadrature):
         return ()
@@ -74,12 +78,33 @@ def truncated(layout: Layout, x: FloatArray, spec: IRTSpec) -> tuple[str, ...]:
     for g, label in enumerate(layout.groups):
         mean, cov = layout.moments(layout.extend(x), g)
         reach = 3.0 * np.sqrt(np.diag(cov))
+        if covariates is not None:
+            mean = expected_values(layout, layout.extend(x), covariates.values)
         if (mean - reach < low).any() or (mean + reach > high).any():
             notes.append(
                 f"the latent density of group {label!r} reaches beyond the nodes ({low:g} to {high:g}); refit with wider "
                 f"ones, for example quadrature=Quadrature(n=121, limits=({2 * low:g}, {2 * high:g}))."
+                + (" Covariates far from zero move it there: centre them." if layout.terms else "")
             )
     return tuple(notes)
+
+
+def check_regression(spec: IRTSpec, coded: CodedResponses) -> None:
+    """Refuse what a latent regression cannot be combined with."""
+    if coded.covariates is None:
+        return
+    if len(coded.groups) > 1:
+        raise ModelError("covariates and group= do not go together; list the group among the covariates.")
+    if spec.structure.has_specific or spec.structure.exploratory:
+        raise ModelError(
+            "a latent regression is for confirmatory factors without specific ones (one factor, or 'f =~' lines)."
+        )
+    if spec.density != "normal":
+        raise OptionError("a latent regression has normal residuals; leave out density=.")
+    if isinstance(spec.quadrature, AdaptiveQuadrature):
+        raise OptionError(
+            "a latent regression needs fixed nodes; use quadrature=QuasiMonteCarlo() for so many factors."
+        )
 
 
 def complaints(layout: Layout, found: Maximum, ok: bool | None, se: str | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from scipy.stats import chi2, norm
 
 from recoverymetrics.errors import ModelError
 from recoverymetrics.irt import adaptive
-from recoverymetrics.irt.likelihood import group_table, item_blocks, log_tables, log_weights
+from recoverymetrics.irt.likelihood import group_table, item_blocks, log_tables, row_log_weights
 from recoverymetrics.numerics.em import node_posterior
 from recoverymetrics.numerics.em_reduced import (
     block_columns,
@@ -65,12 +65,15 @@ def casewise_loglik(est: Estimated) -> FloatArray:
     stacked = log_tables(layout, est.extended, problem.theta)
     out = np.empty(est.coded.n)
     for g, patterns in enumerate(problem.patterns):
-        L, prior = group_table(layout, stacked, g), log_weights(problem, est.extended, g)
+        L, prior = group_table(layout, stacked, g), row_log_weights(problem, est.extended, g)
         if problem.specific is not None:
             values = _reduced_loglik(est, g, L, prior)
         else:
             values = np.concatenate(
-                [node_posterior(Z, L, prior)[1] for _, Z in patterns.responses.chunks(L.shape[1])]
+                [
+                    node_posterior(Z, L, prior if prior.ndim == 1 else prior[rows])[1]
+                    for rows, Z in patterns.responses.chunks(L.shape[1])
+                ]
             )
         out[patterns.persons] = values[patterns.pattern]
     return out

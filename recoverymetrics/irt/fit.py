@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from recoverymetrics.errors import EstimationWarning
-from recoverymetrics.instrument.frame import read_items
+from recoverymetrics.instrument.frame import read_items, to_pandas
 from recoverymetrics.irt.calibration import Calibration, Estimated
-from recoverymetrics.irt.checks import check_usage, check_variation, complaints, truncated
+from recoverymetrics.irt.checks import check_regression, check_usage, check_variation, complaints, truncated
+from recoverymetrics.irt.covariates import covariate_names, read_covariates, select_columns
 from recoverymetrics.irt.davidian import maximise_with_curves
 from recoverymetrics.irt.histogram import maximise_with_histogram
 from recoverymetrics.irt.layout_build import build_layout
@@ -65,6 +66,7 @@ def fit_irt(
     density: str = "normal",
     priors: Mapping[str, Prior] | None = None,
     weights: FloatArray | Sequence[float] | None = None,
+    covariates: Sequence[str] | str | IntoFrame | None = None,
     start: IRTResult | FloatArray | None = None,
     seed: Seed = None,
     tolerance: float = 1e-7,
@@ -86,7 +88,7 @@ def fit_irt(
     n_factors : int, default 1
         Number of factors of an exploratory model.
     items : sequence of str, optional
-        Item columns; by default all but ``group``.
+        Item columns; by default all but ``group`` and ``covariates``.
     group : str or array-like, optional
         Groups. The first one has mean 0 and variance 1.
     equal : collection of str, default ()
@@ -120,6 +122,12 @@ def fit_irt(
         ``{"logit_g": Normal(-1.5, 0.5), "i3.a1": LogNormal(0, 0.5)}``.
     weights : array-like, optional
         Sampling weight of each person. Use ``se="sandwich"`` with them.
+    covariates : str, sequence of str or DataFrame, optional
+        Columns of the data, or a table of one row per person, on which the latent variables are regressed while the
+        items are calibrated (``covdata=`` and ``formula=`` in mirt): ``theta = Gamma' x + e``. Text and categorical
+        columns become indicators against their first level, numbers are taken as they are. The intercept is 0 and the
+        residual variance 1 (Rasch models: free), so theta is 0 for persons whose covariates are all zero. See
+        ``IRTResult.regression``; scores and plausible values use the regression.
     start : IRTResult or ndarray, optional
         Warm start: parameters of an earlier fit are taken over by name wherever they exist. This makes
         re-fitting with one more constraint or one item freed (likelihood-ratio DIF sweeps) a matter of a few
@@ -147,6 +155,7 @@ def fit_irt(
     References
     ----------
     Bock RD, Aitkin M (1981). Psychometrika 46:443-459. Chalmers RP (2018). Br J Math Stat Psychol 71:415-436.
+    Adams RJ, Wilson M, Wu M (1997). J Educ Behav Stat 22:47-76 (latent regression).
 
     Examples
     --------
@@ -156,6 +165,11 @@ def fit_irt(
     >>> fit_irt(data, "2pl", se=None).converged
     True
     """
+    named = () if covariates is None else covariate_names(covariates) or ()
+    if named and items is None and not hasattr(data, "item_data"):
+        columns = select_columns(data, named)
+        left_out = {*columns.columns, *((group,) if isinstance(group, str) else ())}
+        items = [name for name in to_pandas(data).columns if name not in left_out]
     record = read_items(data, items=items, group=group)
     name, kind = check_choices(estimator, se)
     resolved = read_structure(structure, record.items, n_factors)
@@ -172,6 +186,9 @@ def fit_irt(
         group=group if isinstance(group, str) else None,
     )
     coded = code_responses(record, weights=None if weights is None else np.asarray(weights, dtype=float))
+    if covariates is not None:
+        coded = replace(coded, covariates=read_covariates(data, covariates, coded.n))
+    check_regression(spec, coded)
     notes = check_variation(coded)
     if spec.density == "davidian":
         return best_order(spec, coded, start, tolerance, max_iterations, notes)
@@ -218,7 +235,8 @@ def calibrate(
 ) -> IRTResult:
     """Estimate a resolved specification on coded responses; ``problem`` of an earlier fit saves the coding."""
     parts = (coded.items, coded.n_categories, coded.groups, spec.choices, spec.structure, spec.rules)
-    layout = build_layout(*parts)
+    terms = () if coded.covariates is None else coded.covariates.terms
+    layout = build_layout(*parts, terms=terms)
     notes = (*notes, *check_usage(layout, coded, spec))
     nodes, specific = make_nodes(spec.quadrature, spec.structure)
     patterns = collapse(coded) if problem is None else problem.patterns
@@ -251,7 +269,11 @@ def calibrate(
             found, covariance, ok = with_covariance(task, found, spec.se)
     if task.products is not None:
         notes = (*notes, *at_bound(Estimated(Calibration(spec, coded, task), found.x)))
-    notes = (*notes, *complaints(layout, found, ok, spec.se), *truncated(layout, found.x, spec))
+    notes = (
+        *notes,
+        *complaints(layout, found, ok, spec.se),
+        *truncated(layout, found.x, spec, coded.covariates),
+    )
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=3)
     return IRTResult(

@@ -96,6 +96,11 @@ def global_fit_frame(est: Estimated, kind: str | None = None) -> pd.DataFrame:
     name = _default_kind(est, K) if kind is None else str(kind).lower()
     if name not in KINDS:
         raise OptionError(f"unknown statistic {kind!r}; choose one of {', '.join(KINDS)}.")
+    if est.layout.terms:
+        raise ModelError(
+            "M2 and its relatives take all persons of a group to come from one latent density; with covariates each has "
+            "their own. Judge the items by a fit without covariates."
+        )
     est = on_fixed_nodes(est)
     model = _model_statistic(est, name)
     null = _null_statistic(est, name)

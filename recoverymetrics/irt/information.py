@@ -22,10 +22,11 @@ from recoverymetrics.irt.likelihood import (
     group_counts,
     group_table,
     latent_scores,
-    log_weights,
     pooled_counts,
+    row_log_weights,
     stack_tables,
 )
+from recoverymetrics.irt.regression import latent_hessian, latent_slots, person_prior, score_chunks
 from recoverymetrics.numerics.em import Counts, OneHot, node_posterior
 from recoverymetrics.typing import FloatArray, IntArray
 
@@ -44,7 +45,7 @@ def observed_information(problem: Problem, x: FloatArray) -> FloatArray:
     theta = problem.theta
     tables = [batch_table(b, batch_parameters(b, extended), theta) for b in layout.batches]
     stacked = stack_tables(layout, tables)
-    priors = [log_weights(problem, extended, g) for g in range(len(layout.groups))]
+    priors = [row_log_weights(problem, extended, g) for g in range(len(layout.groups))]
     counts = [
         group_counts(problem, group_table(layout, stacked, g), priors[g], g)
         for g in range(len(layout.groups))
@@ -53,6 +54,9 @@ def observed_information(problem: Problem, x: FloatArray) -> FloatArray:
     for g in range(len(layout.groups)):
         design = score_design(layout, tables, problem, extended, g)
         L = group_table(layout, stacked, g)
+        if layout.terms:
+            information -= regression_missing_information(problem, extended, design, L, counts[g])
+            continue
         information -= missing_information(problem, design, L, priors[g], counts[g], g)
     for term in problem.priors:
         information[term.slot, term.slot] -= term.density.derivatives(x[term.slot])[2]
@@ -77,6 +81,10 @@ def complete_hessian(problem: Problem, extended: FloatArray, counts: Sequence[Co
                 sides.append(batch_derivatives(batch_table(batch, shifted, theta), r)[0])
             slope = (sides[0] - sides[1]) / (2 * STEP)
             np.add.at(hessian, (batch.slots[:, i][:, None], batch.slots), slope)
+    if layout.terms:
+        slots = latent_slots(layout)
+        np.add.at(hessian, (slots[:, None], slots[None, :]), latent_hessian(problem, extended, counts[0]))
+        return hessian[:p, :p]
     for g, count in enumerate(counts):
         slots = layout.latent[g]
         for i in (int(t) for t in np.flatnonzero(slots < p)):
@@ -101,10 +109,11 @@ def score_design(
     items : ndarray, shape (Q, p_g, C)
         Score of each parameter for each one-hot column at each node.
     latent : ndarray, shape (p_g, Qp)
-        Scores of the latent parameters at the primary nodes.
+        Scores of the latent parameters at the primary nodes; zero under a latent regression, where every person has
+        their own.
     """
     used = [layout.batches[b].slots[r] for b, r in layout.place[g]]
-    all_slots = np.unique(np.concatenate([*used, layout.latent[g]]))
+    all_slots = np.unique(np.concatenate([*used, layout.latent[g], layout.regression.ravel()]))
     slots = all_slots[all_slots < layout.n_free]
     position = np.full(extended.size, -1)
     position[slots] = np.arange(slots.size)
@@ -118,6 +127,8 @@ def score_design(
                 items[:, position[slot], start : start + batch.K] += table.scores[r, i].T
         start += batch.K
     latent = np.zeros((slots.size, problem.nodes.size))
+    if layout.terms:
+        return slots, items, latent
     rows = latent_scores(problem, extended, g)
     for t, slot in enumerate(layout.latent[g]):
         if position[slot] >= 0:
@@ -150,6 +161,54 @@ def missing_information(
     return out
 
 
+def regression_missing_information(
+    problem: Problem,
+    extended: FloatArray,
+    design: tuple[IntArray, FloatArray, FloatArray],
+    L: FloatArray,
+    counts: Counts,
+) -> FloatArray:
+    """Posterior covariance of the complete-data score under a latent regression, shape (p, p)."""
+    slots, items, latent = design
+    responses = problem.patterns[0].responses
+    prior = person_prior(problem, extended, problem.patterns[0].design_of)
+    total = second_moments(responses, items, L, prior.log_weights)
+    own = latent_slots(problem.layout)
+    free = np.flatnonzero(own < problem.layout.n_free)
+    place = np.searchsorted(slots, own[free])
+    cross = np.zeros((slots.size, free.size))
+    for chunk in score_chunks(responses, L, prior):
+        mass = responses.weights[chunk.rows][:, None] * chunk.posterior
+        scores = chunk.scores[:, :, free]
+        for t in range(free.size):
+            expected = (mass * scores[:, :, t]).T @ chunk.Z
+            cross[:, t] += np.einsum("qpc,qc->p", items, expected)
+        flat = scores.reshape(-1, free.size)
+        total[np.ix_(place, place)] += (mass.reshape(-1, 1) * flat).T @ flat
+    total[:, place] += cross
+    total[place] += cross.T
+    extra = regression_scores(problem, extended, slots, counts)
+    for rows, scores in casewise_scores(responses, items, latent, L, prior.log_weights, extra):
+        total -= scores.T @ (responses.weights[rows][:, None] * scores)
+    out = np.zeros((problem.layout.n_free,) * 2)
+    out[np.ix_(slots, slots)] = total
+    return out
+
+
+def regression_scores(
+    problem: Problem, extended: FloatArray, slots: IntArray, counts: Counts
+) -> FloatArray | None:
+    """Casewise scores of the latent parameters in the columns of ``slots``; None without a latent regression."""
+    if not problem.layout.terms:
+        return None
+    prior = person_prior(problem, extended, problem.patterns[0].design_of)
+    own = latent_slots(problem.layout)
+    free = np.flatnonzero(own < problem.layout.n_free)
+    out = np.zeros((counts.feature_means.shape[0], slots.size))
+    out[:, np.searchsorted(slots, own[free])] = prior.scores(counts.feature_means - prior.expected)[:, free]
+    return out
+
+
 def second_moments(responses: OneHot, items: FloatArray, L: FloatArray, log_prior: FloatArray) -> FloatArray:
     """Sum over persons of the posterior expectation of ``s s'`` for the item scores, shape (p_g, p_g).
 
@@ -160,13 +219,13 @@ def second_moments(responses: OneHot, items: FloatArray, L: FloatArray, log_prio
     total = np.zeros((p, p))
     for rows in row_slices(responses.n):
         Z = responses.unfold(rows)
-        marginal = np.concatenate(
-            [node_posterior(Z[i : i + 2048], L, log_prior)[1] for i in range(0, Z.shape[0], 2048)]
-        )
+        prior = _of_rows(log_prior, rows)
+        parts = [slice(i, i + 2048) for i in range(0, Z.shape[0], 2048)]
+        marginal = np.concatenate([node_posterior(Z[part], L, _of_rows(prior, part))[1] for part in parts])
         shift = np.log(responses.weights[rows]) - marginal
         for start in range(0, Q, NODES_AT_ONCE):
             q = slice(start, start + NODES_AT_ONCE)
-            mass = np.exp(Z @ L[:, q] + log_prior[q] + shift[:, None])
+            mass = np.exp(Z @ L[:, q] + prior[..., q] + shift[:, None])
             pairs = np.zeros((mass.shape[1], C, C))
             for k in range(mass.shape[1]):
                 kept = np.flatnonzero(mass[:, k] > NEGLIGIBLE)
@@ -180,15 +239,24 @@ def second_moments(responses: OneHot, items: FloatArray, L: FloatArray, log_prio
     return total
 
 
+def _of_rows(log_prior: FloatArray, rows: slice) -> FloatArray:
+    return log_prior if log_prior.ndim == 1 else log_prior[rows]
+
+
 def row_slices(n: int, size: int = 16_384) -> list[slice]:
     """Slices of rows for work that unfolds them at once."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def casewise_scores(
-    responses: OneHot, items: FloatArray, latent: FloatArray, L: FloatArray, log_prior: FloatArray
+    responses: OneHot,
+    items: FloatArray,
+    latent: FloatArray,
+    L: FloatArray,
+    log_prior: FloatArray,
+    extra: FloatArray | None = None,
 ) -> Iterator[tuple[slice, FloatArray]]:
-    """Gradient of each row's marginal log-likelihood, chunk by chunk.
+    """Gradient of each row's marginal log-likelihood, chunk by chunk; ``extra`` (n, p_g) is added.
 
     Yields
     ------
@@ -204,8 +272,10 @@ def casewise_scores(
     starts = np.searchsorted(parameter, np.arange(p))
     filled = np.diff(np.append(starts, parameter.size)) > 0
     for rows, Z in responses.chunks(max(L.shape[1], owner.size)):
-        posterior, _ = node_posterior(Z, L, log_prior)
+        posterior, _ = node_posterior(Z, L, _of_rows(log_prior, rows))
         scores = posterior @ latent.T
+        if extra is not None:
+            scores += extra[rows]
         if owner.size:
             expected = (posterior @ flat) * Z[:, column]
             scores[:, filled] += np.add.reduceat(expected, starts[filled], axis=1)
@@ -222,11 +292,13 @@ def cross_product_information(problem: Problem, x: FloatArray) -> FloatArray:
     for g in range(len(layout.groups)):
         slots, items, latent = score_design(layout, tables, problem, extended, g)
         responses = problem.patterns[g].responses
-        prior = log_weights(problem, extended, g)
+        prior = row_log_weights(problem, extended, g)
         L = group_table(layout, stacked, g)
         if problem.specific is not None:
             out[np.ix_(slots, slots)] += reduced_moments(problem, items, latent, L, prior, g)[1]
             continue
-        for rows, scores in casewise_scores(responses, items, latent, L, prior):
+        counts = group_counts(problem, L, prior, g) if layout.terms else None
+        extra = None if counts is None else regression_scores(problem, extended, slots, counts)
+        for rows, scores in casewise_scores(responses, items, latent, L, prior, extra):
             out[np.ix_(slots, slots)] += scores.T @ (responses.meat_weights[rows][:, None] * scores)
     return out

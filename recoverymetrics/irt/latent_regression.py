@@ -12,7 +12,7 @@ from recoverymetrics.display import AbstractResult
 from recoverymetrics.errors import DataError, ModelError
 from recoverymetrics.instrument.frame import to_pandas
 from recoverymetrics.irt.calibration import Estimated
-from recoverymetrics.irt.likelihood import group_table, log_tables, log_weights
+from recoverymetrics.irt.likelihood import group_table, log_tables, row_log_weights
 from recoverymetrics.numerics.seeds import generator
 from recoverymetrics.typing import FloatArray, IntoFrame, Seed
 
@@ -198,7 +198,8 @@ def draw_values(posterior: FloatArray, theta: FloatArray, n: int, seed: Seed) ->
 def plausible_values(est: Estimated, n: int, seed: Seed) -> pd.DataFrame:
     """Draws from each person's posterior under the latent density of the group."""
     A = node_likelihoods(est)
-    for g in range(len(est.layout.groups)):
-        A[est.coded.group == g] += log_weights(est.problem, est.extended, g)
+    for g, patterns in enumerate(est.problem.patterns):
+        prior = row_log_weights(est.problem, est.extended, g)
+        A[patterns.persons] += prior if prior.ndim == 1 else prior[patterns.pattern]
     A = np.exp(A - A.max(axis=1, keepdims=True))
     return draw_values(A / A.sum(axis=1, keepdims=True), est.problem.nodes.theta[:, 0], n, seed)

@@ -7,7 +7,7 @@ the same slot are one parameter, a cell with a constant is none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -78,6 +78,10 @@ class Layout:
         Values behind the free parameters in the extended vector.
     labels : tuple of (str, str, str)
         Group (``"all"`` when shared), item (``""`` for latent parameters) and name of each free parameter.
+    regression : ndarray of int, shape (R, D)
+        Slots of the coefficients of a latent regression; no rows without covariates.
+    terms : tuple of str
+        Names of the coded covariates.
     """
 
     items: tuple[str, ...]
@@ -90,6 +94,8 @@ class Layout:
     n_free: int
     constants: FloatArray
     labels: tuple[tuple[str, str, str], ...]
+    regression: IntArray = field(default_factory=lambda: np.zeros((0, 1), dtype=np.int64))
+    terms: tuple[str, ...] = ()
 
     @property
     def n_columns(self) -> int:
@@ -158,10 +164,17 @@ class Layout:
             rows += [
                 (label, "", name, int(s)) for name, s in zip(self.latent_names(), self.latent[g], strict=True)
             ]
+        rows += [(self.groups[0], "", name, slot) for name, slot in self.regression_cells()]
         frame = pd.DataFrame(rows, columns=["group", "item", "parameter", "free"])
         frame["estimate"] = extended[frame["free"].to_numpy()]
         frame["free"] = np.where(frame["free"] < self.n_free, frame["free"] + 1, 0)
         return frame
+
+    def regression_cells(self) -> Iterator[tuple[str, int]]:
+        """Name and slot of every coefficient of the latent regression."""
+        for term, row in zip(self.terms, self.regression, strict=True):
+            for d, slot in enumerate(row):
+                yield coefficient_name(self.structure, term, d), int(slot)
 
     def latent_names(self) -> list[str]:
         """Names of the latent parameters in the order of ``latent``."""
@@ -172,3 +185,8 @@ class Layout:
         for i, f in enumerate(factors):
             names += [f"cov[{f},{g}]" if i != k else f"variance[{f}]" for k, g in enumerate(factors[: i + 1])]
         return names
+
+
+def coefficient_name(structure: Structure, term: str, d: int) -> str:
+    """Name of a coefficient of the latent regression: ``"beta[age]"``, ``"beta[f1,age]"`` with several factors."""
+    return f"beta[{term}]" if structure.n_primary == 1 else f"beta[{structure.factors[d]},{term}]"

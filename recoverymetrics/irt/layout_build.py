@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from recoverymetrics.errors import ModelError
-from recoverymetrics.irt.layout import Batch, Layout
+from recoverymetrics.irt.layout import Batch, Layout, coefficient_name
 from recoverymetrics.irt.models import Choice
 from recoverymetrics.irt.restrictions import Restrictions, check_restrictions, kind_of, shared_across_groups
 from recoverymetrics.irt.structure import Structure
@@ -50,6 +51,7 @@ def build_layout(
     structure: Structure,
     rules: Restrictions,
     n_angles: int = 0,
+    terms: tuple[str, ...] = (),
 ) -> Layout:
     """Lay out the parameters of a model.
 
@@ -67,6 +69,8 @@ def build_layout(
         Equalities, freed and fixed parameters.
     n_angles : int, default 0
         Order of the Davidian curve of each group.
+    terms : tuple of str, default ()
+        Coded covariates of a latent regression.
 
     Raises
     ------
@@ -99,9 +103,19 @@ def build_layout(
     latent = _latent_slots(slots, groups, choices, structure, items, rules)
     for g, label in enumerate(groups):
         latent[g] += [slots.free(("angle", i, g), (label, "", f"angle{i + 1}")) for i in range(n_angles)]
+    regression = [
+        [
+            slots.free(("beta", term, d), (groups[0], "", coefficient_name(structure, term, d)))
+            for d in range(structure.n_primary)
+        ]
+        for term in terms
+    ]
     if not slots.labels:
         raise ModelError("nothing is left to estimate: every parameter is fixed.")
-    return _assemble(items, groups, structure, choices, rows, place, latent, slots, n_categories)
+    layout = _assemble(items, groups, structure, choices, rows, place, latent, slots, n_categories)
+    if not terms:
+        return layout
+    return replace(layout, regression=np.asarray(regression, dtype=np.int64), terms=terms)
 
 
 def _names(choice: Choice, factors: IntArray, K: int) -> list[str]:

@@ -10,6 +10,15 @@ import numpy as np
 
 from recoverymetrics.irt.layout import Batch, Layout
 from recoverymetrics.irt.priors import PriorTerm
+from recoverymetrics.irt.regression import (
+    PersonPrior,
+    features,
+    latent_gradient,
+    latent_information,
+    latent_slots,
+    person_prior,
+    population_log_weights,
+)
 from recoverymetrics.irt.responses import Patterns
 from recoverymetrics.irt.second_order import Products
 from recoverymetrics.numerics.davidian import davidian_log_weights, davidian_weight_scores
@@ -143,7 +152,9 @@ def group_table(layout: Layout, stacked: FloatArray, g: int) -> FloatArray:
 
 
 def log_weights(problem: Problem, extended: FloatArray, g: int) -> FloatArray:
-    """Log prior weights of the primary nodes in a group."""
+    """Log prior weights of the primary nodes in a group; of the whole sample under a latent regression."""
+    if problem.layout.terms:
+        return population_log_weights(problem, extended, g)
     if problem.histogram is not None:
         return problem.histogram[g]
     mean, cov = problem.layout.moments(extended, g)
@@ -151,6 +162,16 @@ def log_weights(problem: Problem, extended: FloatArray, g: int) -> FloatArray:
     if angles.size:
         return davidian_log_weights(problem.nodes, mean[0], cov[0, 0], angles)
     return normal_log_weights(problem.nodes, mean, cov)
+
+
+def row_log_weights(
+    problem: Problem, extended: FloatArray, g: int, patterns: Patterns | None = None
+) -> FloatArray:
+    """Log prior weights of the rows of a group, shape (Q,), or (n, Q) under a latent regression."""
+    if not problem.layout.terms:
+        return log_weights(problem, extended, g)
+    own = problem.patterns[g] if patterns is None else patterns
+    return person_prior(problem, extended, own.design_of, g).log_weights
 
 
 def latent_scores(problem: Problem, extended: FloatArray, g: int) -> FloatArray:
@@ -166,7 +187,8 @@ def group_counts(problem: Problem, L: FloatArray, log_prior: FloatArray, g: int)
     """E-step of one group."""
     responses = problem.patterns[g].responses
     if problem.specific is None:
-        return expected_counts(responses, L, log_prior, problem.dtype)
+        wanted = features(problem.nodes) if problem.layout.terms else None
+        return expected_counts(responses, L, log_prior, problem.dtype, wanted)
     log_specific = normal_log_weights(problem.specific, np.zeros(1), np.eye(1))
     return reduced_counts(responses, L, log_prior, log_specific, item_blocks(problem.layout), problem.dtype)
 
@@ -183,7 +205,11 @@ def evaluate(problem: Problem, x: FloatArray) -> Point:
     extended = layout.extend(x)
     theta = problem.theta
     undefined = Point(-np.inf, np.zeros(x.size), np.eye(x.size))
-    priors = [log_weights(problem, extended, g) for g in range(len(layout.groups))]
+    persons = person_prior(problem, extended, problem.patterns[0].design_of) if layout.terms else None
+    if persons is None:
+        priors = [log_weights(problem, extended, g) for g in range(len(layout.groups))]
+    else:
+        priors = [persons.log_weights]
     if not all(np.isfinite(p).all() for p in priors):
         return undefined
     tables = [batch_table(b, batch_parameters(b, extended), theta) for b in layout.batches]
@@ -195,7 +221,7 @@ def evaluate(problem: Problem, x: FloatArray) -> Point:
         for g in range(len(layout.groups))
     ]
     loglik = sum(c.loglik for c in counts)
-    gradient, information = complete_derivatives(problem, extended, tables, counts)
+    gradient, information = complete_derivatives(problem, extended, tables, counts, persons)
     return add_priors(problem.priors, x, loglik, gradient, information)
 
 
@@ -218,7 +244,11 @@ def pooled_counts(layout: Layout, counts: Sequence[Counts]) -> FloatArray:
 
 
 def complete_derivatives(
-    problem: Problem, extended: FloatArray, tables: Sequence[BatchTable], counts: Sequence[Counts]
+    problem: Problem,
+    extended: FloatArray,
+    tables: Sequence[BatchTable],
+    counts: Sequence[Counts],
+    persons: PersonPrior | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Gradient and expected information of the complete-data log-likelihood, in the free parameters."""
     layout = problem.layout
@@ -230,6 +260,11 @@ def complete_derivatives(
         score, fisher = batch_derivatives(table, r)
         np.add.at(gradient, batch.slots, score)
         np.add.at(information, (batch.slots[:, :, None], batch.slots[:, None, :]), fisher)
+    if persons is not None:
+        slots, rows = latent_slots(layout), problem.patterns[0].responses.weights
+        np.add.at(gradient, slots, latent_gradient(persons, counts[0].feature_means, rows))
+        np.add.at(information, (slots[:, None], slots[None, :]), latent_information(persons, rows))
+        return gradient[: layout.n_free], information[: layout.n_free, : layout.n_free]
     for g, count in enumerate(counts):
         scores = latent_scores(problem, extended, g)
         weights = np.exp(log_weights(problem, extended, g)) * count.node.sum()

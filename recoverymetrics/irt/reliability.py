@@ -11,13 +11,14 @@ from recoverymetrics.irt.calibration import Estimated
 from recoverymetrics.irt.curves import item_information
 from recoverymetrics.irt.likelihood import log_weights
 from recoverymetrics.irt.score_frames import score_codes
+from recoverymetrics.irt.scoring import population_moments
 from recoverymetrics.typing import FloatArray
 
 
 def marginal_reliability(est: Estimated, g: int) -> float:
     """Expected conditional reliability ``I / (I + 1 / variance)`` over the latent density (Green et al. 1984)."""
     layout = est.layout
-    _, cov = layout.moments(est.extended, g)
+    _, cov = population_moments(est.problem, est.extended, g)
     theta = est.problem.nodes.theta[:, 0]
     if len(layout.structure.factors) > 1:
         return float("nan")

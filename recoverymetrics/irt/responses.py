@@ -9,6 +9,7 @@ import numpy as np
 
 from recoverymetrics.errors import DataError
 from recoverymetrics.instrument.frame import ItemData
+from recoverymetrics.irt.covariates import Covariates
 from recoverymetrics.numerics.em import OneHot
 from recoverymetrics.typing import FloatArray, IntArray
 
@@ -31,6 +32,8 @@ class CodedResponses:
         Group labels; ``("all",)`` without groups.
     weights : ndarray, shape (n,)
         Sampling weights, one without.
+    covariates : Covariates or None
+        Of a latent regression.
     """
 
     items: tuple[str, ...]
@@ -39,6 +42,7 @@ class CodedResponses:
     group: IntArray
     groups: tuple[str, ...]
     weights: FloatArray
+    covariates: Covariates | None = None
 
     @property
     def n(self) -> int:
@@ -68,8 +72,24 @@ class CodedResponses:
 
 
 @dataclass(frozen=True)
+class Design:
+    """Covariates of some rows.
+
+    Attributes
+    ----------
+    values : ndarray, shape (U, R)
+        Distinct covariate vectors.
+    row : ndarray of int, shape (n,)
+        Which of them each row has.
+    """
+
+    values: FloatArray
+    row: IntArray
+
+
+@dataclass(frozen=True)
 class Patterns:
-    """Distinct response patterns of one group.
+    """Distinct response patterns of one group (patterns of responses and covariates in a latent regression).
 
     Attributes
     ----------
@@ -79,11 +99,22 @@ class Patterns:
         Row numbers of the group's persons.
     pattern : ndarray of int, shape (n_g,)
         Pattern of each of these persons.
+    design : Design or None
+        Covariates of the patterns.
     """
 
     responses: OneHot
     persons: IntArray
     pattern: IntArray
+    design: Design | None = None
+
+    @property
+    def design_of(self) -> Design:
+        """Covariates of the patterns; none of them without a latent regression."""
+        if self.design is not None:
+            return self.design
+        n = self.responses.n
+        return Design(np.zeros((1, 0)), np.zeros(n, dtype=np.int64))
 
 
 def code_responses(
@@ -152,12 +183,17 @@ def collapse(coded: CodedResponses) -> tuple[Patterns, ...]:
     for g in range(len(coded.groups)):
         persons = np.flatnonzero(coded.group == g)
         codes = coded.codes if persons.size == coded.n else coded.codes[persons]
-        first, pattern = _unique_rows(codes)
+        design, first, pattern = None, *_unique_rows(codes)
+        if coded.covariates is not None:
+            values, row = np.unique(coded.covariates.values[persons], axis=0, return_inverse=True)
+            row = np.asarray(row, dtype=np.int64).ravel()
+            first, pattern = _unique_rows(np.column_stack([pattern, row]))
+            design = Design(np.asarray(values, dtype=float), row[first])
         own = coded.weights[persons]
         weights = np.bincount(pattern, weights=own, minlength=first.size).astype(float)
         squared = np.bincount(pattern, weights=own**2, minlength=first.size).astype(float)
         responses = OneHot(codes[first], coded.n_categories, weights, squared)
-        found.append(Patterns(responses, persons, pattern))
+        found.append(Patterns(responses, persons, pattern, design))
     return tuple(found)
 
 

@@ -156,6 +156,20 @@ class IRTResult(AbstractResult):
         return tables.group_frame(self.estimated, self.covariance)
 
     @property
+    def regression(self) -> pd.DataFrame:
+        """Latent regression on ``covariates=``, estimated with the items; one row per (factor and) term.
+
+        Columns term, estimate, std_error, statistic, p_value, conf_low, conf_high. The residual (co)variances are in
+        ``parameter_table``; ``groups`` has mean and variance of the latent variable over the sample.
+
+        Raises
+        ------
+        ModelError
+            The model has no covariates.
+        """
+        return tables.regression_frame(self.estimated, self.covariance)
+
+    @property
     def parameter_table(self) -> pd.DataFrame:
         """All parameters with the number of their free slot; rows with one number are one parameter."""
         frame = self.calibration.layout.to_frame(self.x)
@@ -354,6 +368,8 @@ class IRTResult(AbstractResult):
     def latent_regression(self, covariates: IntoFrame) -> LatentRegression:
         """Regress the latent variable on covariates of the calibration sample, item parameters held fixed.
 
+        ``fit_irt(..., covariates=)`` estimates the regression together with the items.
+
         Parameters
         ----------
         covariates : DataFrame
@@ -409,6 +425,7 @@ class IRTResult(AbstractResult):
         return (
             Table("Overview", self.glance(), notes=self.notes),
             Table("Groups", self.groups),
+            *((Table("Latent regression", self.regression),) if self.calibration.layout.terms else ()),
             Table("Item parameters", self.item_parameters.reset_index()),
         )
 

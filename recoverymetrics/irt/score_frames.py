@@ -13,8 +13,9 @@ from recoverymetrics.irt.scoring import (
     METHODS,
     Scores,
     eap_scores,
-    latent_moments,
     newton_scores,
+    pattern_moments,
+    population_moments,
     sum_score_table,
 )
 from recoverymetrics.typing import BoolArray, FloatArray, GroupSpec, IntoFrame
@@ -97,13 +98,14 @@ def _pattern_scores(est: Estimated, g: int, patterns: Patterns, kind: str) -> Sc
     if kind != "eap":
         scores = newton_scores(est.layout, est.extended, g, patterns, scores.estimate, kind)  # type: ignore[arg-type]
     if nothing.any():
-        scores.estimate[nothing], scores.std_error[nothing] = prior_score(est, g)
+        mean, spread = prior_score(est, g, patterns)
+        scores.estimate[nothing], scores.std_error[nothing] = mean[nothing], spread
     return scores
 
 
-def prior_score(est: Estimated, g: int) -> tuple[FloatArray, FloatArray]:
-    """Prior mean and standard deviation of all factors in a group."""
-    mean, cov = latent_moments(est.layout, est.extended, g)
+def prior_score(est: Estimated, g: int, patterns: Patterns) -> tuple[FloatArray, FloatArray]:
+    """Prior mean of each pattern, shape (n, D), and standard deviation of all factors in a group."""
+    mean, cov = pattern_moments(est.layout, est.extended, g, patterns)
     return mean, np.sqrt(np.diag(cov))
 
 
@@ -115,8 +117,8 @@ def _sum_scores(est: Estimated, g: int, patterns: Patterns, nothing: BoolArray) 
     total = np.where(complete, codes.sum(axis=1), 0)
     estimate = np.where(complete, table.estimate[total], np.nan)[:, None]
     error = np.where(complete, table.std_error[total], np.nan)[:, None]
-    mean, spread = prior_score(est, g)
-    estimate[nothing], error[nothing] = mean[0], spread[0]
+    mean, spread = prior_score(est, g, patterns)
+    estimate[nothing, 0], error[nothing, 0] = mean[nothing, 0], spread[0]
     return Scores(estimate, error)
 
 
@@ -156,5 +158,5 @@ def raw_score_table(est: Estimated) -> pd.DataFrame:
 
 def reference_moments(est: Estimated) -> tuple[float, float]:
     """Mean and standard deviation of the first factor in the first group."""
-    mean, cov = est.layout.moments(est.extended, 0)
+    mean, cov = population_moments(est.problem, est.extended, 0)
     return float(mean[0]), float(np.sqrt(cov[0, 0]))

@@ -14,8 +14,10 @@ from recoverymetrics.irt.likelihood import (
     item_blocks,
     log_tables,
     log_weights,
+    row_log_weights,
 )
 from recoverymetrics.irt.persons import log_likelihood_slope, probabilities_by_item
+from recoverymetrics.irt.regression import expected_values
 from recoverymetrics.irt.responses import Patterns
 from recoverymetrics.numerics.em import node_posterior
 from recoverymetrics.numerics.em_reduced import (
@@ -55,13 +57,13 @@ def eap_scores(problem: Problem, x: FloatArray, g: int, patterns: Patterns) -> S
     layout = problem.layout
     extended = layout.extend(x)
     L = group_table(layout, log_tables(layout, extended, problem.theta), g)
-    prior = log_weights(problem, extended, g)
+    prior = row_log_weights(problem, extended, g, patterns)
     if problem.specific is not None:
         return _eap_reduced(problem, x, g, L, prior, patterns)
     theta = problem.nodes.theta
     means, spreads = [], []
-    for _, Z in patterns.responses.chunks(L.shape[1]):
-        posterior, _ = node_posterior(Z, L, prior)
+    for rows, Z in patterns.responses.chunks(L.shape[1]):
+        posterior, _ = node_posterior(Z, L, prior if prior.ndim == 1 else prior[rows])
         mean = posterior @ theta
         means.append(mean)
         spreads.append(np.sqrt(np.maximum(posterior @ theta**2 - mean**2, 0.0)))
@@ -120,11 +122,20 @@ def newton_scores(
         ML estimates of patterns without a finite maximum are infinite, with NaN as standard error.
     """
     codes = patterns.responses.codes
-    mean, cov = latent_moments(layout, extended, g)
+    mean, cov = pattern_moments(layout, extended, g, patterns)
     precision = np.asarray(np.linalg.inv(cov) if method == "map" else np.zeros_like(cov), dtype=float)
     size = 4096
     parts = [
-        _newton(layout, extended, g, codes[i : i + size], start[i : i + size], mean, precision, method)
+        _newton(
+            layout,
+            extended,
+            g,
+            codes[i : i + size],
+            start[i : i + size],
+            mean[i : i + size],
+            precision,
+            method,
+        )
         for i in range(0, codes.shape[0], size)
     ]
     return Scores(np.concatenate([p.estimate for p in parts]), np.concatenate([p.std_error for p in parts]))
@@ -136,6 +147,30 @@ def latent_moments(layout: Layout, extended: FloatArray, g: int) -> tuple[FloatA
     mean, cov = np.zeros(D), np.eye(D)
     mean[:P], cov[:P, :P] = layout.moments(extended, g)
     return mean, cov
+
+
+def pattern_moments(
+    layout: Layout, extended: FloatArray, g: int, patterns: Patterns
+) -> tuple[FloatArray, FloatArray]:
+    """Prior mean of each pattern, shape (n, D), which covariates move, and the common covariance matrix."""
+    mean, cov = latent_moments(layout, extended, g)
+    rows = np.tile(mean, (patterns.responses.n, 1))
+    if layout.terms:
+        design = patterns.design_of
+        rows = expected_values(layout, extended, design.values, g)[design.row]
+    return rows, cov
+
+
+def population_moments(problem: Problem, extended: FloatArray, g: int) -> tuple[FloatArray, FloatArray]:
+    """Mean and covariance of the primary factors in a group, over its covariates where there are any."""
+    mean, cov = problem.layout.moments(extended, g)
+    if not problem.layout.terms:
+        return mean, cov
+    patterns = problem.patterns[g]
+    rows, _ = pattern_moments(problem.layout, extended, g, patterns)
+    shares = patterns.responses.weights / patterns.responses.weights.sum()
+    mean = shares @ rows
+    return mean, cov + (rows - mean).T @ (shares[:, None] * (rows - mean))
 
 
 def _newton(
@@ -153,7 +188,7 @@ def _newton(
     ridge = 1e-10 * np.eye(theta.shape[1])
     for iteration in range(200):
         slope = log_likelihood_slope(layout, extended, g, theta[active], codes[active])
-        gradient = slope.gradient - (theta[active] - mean) @ precision
+        gradient = slope.gradient - (theta[active] - mean[active]) @ precision
         if method == "wle":
             gradient = gradient + slope.bias / (2.0 * np.maximum(slope.expected[:, :, 0], 1e-300))
         step = np.linalg.solve(slope.expected + precision + ridge, gradient[:, :, None])[:, :, 0]

@@ -104,6 +104,7 @@ def warm_start(layout: Layout, earlier: IRTResult, fallback: FloatArray) -> Floa
         known |= {
             (label, "", name): extended[s] for name, s in zip(old.latent_names(), old.latent[g], strict=True)
         }
+        known |= {(label, "", name): extended[s] for name, s in old.regression_cells()}
     x = fallback.copy()
     for k, (group, item, name) in enumerate(layout.labels):
         label = layout.groups[0] if group == "all" else group

@@ -14,6 +14,7 @@ from recoverymetrics.irt.calibration import Estimated
 from recoverymetrics.irt.curves import latent_points
 from recoverymetrics.irt.likelihood import log_weights
 from recoverymetrics.irt.persons import probabilities_by_item
+from recoverymetrics.irt.regression import expected_values
 from recoverymetrics.irt.residuals import residual_correlations
 from recoverymetrics.irt.scoring import latent_moments
 from recoverymetrics.numerics.seeds import generator, spawn
@@ -49,7 +50,11 @@ def _latent_values(est: Estimated, g: int, n: int, rng: np.random.Generator) -> 
         place = rng.choice(theta.size, n, p=weights / weights.sum())
         return (theta[place] + (theta[1] - theta[0]) * (rng.random(n) - 0.5))[:, None]
     mean, cov = latent_moments(est.layout, est.extended, g)
-    values: FloatArray = mean + rng.standard_normal((n, mean.size)) @ np.linalg.cholesky(cov).T
+    if est.coded.covariates is not None:
+        X = est.coded.covariates.values
+        rows = np.arange(n) if n == est.coded.n else rng.integers(est.coded.n, size=n)
+        mean = expected_values(est.layout, est.extended, X[rows])
+    values: FloatArray = mean + rng.standard_normal((n, cov.shape[0])) @ np.linalg.cholesky(cov).T
     return values
 
 
@@ -79,6 +84,7 @@ def q3_cutoff(fit: IRTResult, n_draws: int, quantile: float, seed: Seed) -> pd.D
         drawn = simulate_from(est, seed=rng)
         record = read_items(drawn, group=drawn.columns[0] if many else None)
         coded = code_responses(record, categories=est.coded.categories)
+        coded = replace(coded, covariates=est.coded.covariates)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimationWarning)  # of a draw, not of the data
             refit = calibrate(spec, coded, start=fit, tolerance=1e-5)

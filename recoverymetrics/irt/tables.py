@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from recoverymetrics.errors import OptionError
+from recoverymetrics.errors import ModelError, OptionError
 from recoverymetrics.irt.calibration import Estimated
 from recoverymetrics.irt.layout import Layout
+from recoverymetrics.irt.scoring import population_moments
 from recoverymetrics.typing import FloatArray, IntArray
 
 Metric = Literal["ab", "slope_intercept"]
@@ -116,8 +118,9 @@ def group_frame(est: Estimated, covariance: FloatArray | None) -> pd.DataFrame:
     diagonal = [D + i * (i + 1) // 2 + i for i in range(D)]
     rows = []
     for g, label in enumerate(layout.groups):
-        mean, cov = layout.moments(extended, g)
+        mean, cov = population_moments(est.problem, extended, g)
         errors = delta_errors(np.eye(layout.latent.shape[1]), layout.latent[g], covariance, layout.n_free)
+        errors = np.full_like(errors, np.nan) if layout.terms else errors
         spread = np.sqrt(np.diag(cov))
         for d in range(D):
             row: dict[str, Any] = {"group": label}
@@ -137,6 +140,27 @@ def group_frame(est: Estimated, covariance: FloatArray | None) -> pd.DataFrame:
                 }
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def regression_frame(est: Estimated, covariance: FloatArray | None) -> pd.DataFrame:
+    """Coefficients of the latent regression, one row per factor and term."""
+    layout, rows = est.layout, []
+    if not layout.terms:
+        raise ModelError(
+            "the model has no covariates; fit_irt(..., covariates=) estimates them with the items, "
+            "latent_regression(covariates) after them."
+        )
+    for d, factor in enumerate(layout.structure.factors[: layout.n_primary]):
+        slots = np.concatenate([layout.latent[0, [d]], layout.regression[:, d]])
+        errors = delta_errors(np.eye(slots.size), slots, covariance, layout.n_free)
+        for term, slot, error in zip(("intercept", *layout.terms), slots, errors, strict=True):
+            rows.append((factor, term, est.extended[slot], error))
+    frame = pd.DataFrame(rows, columns=["factor", "term", "estimate", "std_error"])
+    frame["statistic"] = frame["estimate"] / frame["std_error"]
+    frame["p_value"] = 2 * norm.sf(frame["statistic"].abs())
+    reach = norm.isf(0.025) * frame["std_error"]
+    frame["conf_low"], frame["conf_high"] = frame["estimate"] - reach, frame["estimate"] + reach
+    return frame.drop(columns="factor") if layout.n_primary == 1 else frame
 
 
 def latent_rows(est: Estimated, covariance: FloatArray | None) -> pd.DataFrame:

@@ -100,11 +100,14 @@ class Counts:
         Expected number of responses per category and node.
     node : ndarray, shape (Q,)
         Expected number of persons per node.
+    feature_means : ndarray, shape (n, T)
+        Posterior means of the features asked for; empty otherwise.
     """
 
     loglik: float
     category: FloatArray
     node: FloatArray
+    feature_means: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def node_posterior(Z: FloatArray, L: FloatArray, log_prior: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -137,7 +140,11 @@ def node_posterior(Z: FloatArray, L: FloatArray, log_prior: FloatArray) -> tuple
 
 
 def expected_counts(
-    responses: OneHot, L: FloatArray, log_prior: FloatArray, dtype: Any = np.float64
+    responses: OneHot,
+    L: FloatArray,
+    log_prior: FloatArray,
+    dtype: Any = np.float64,
+    features: FloatArray | None = None,
 ) -> Counts:
     """One E-step: expected counts per category and node.
 
@@ -153,6 +160,8 @@ def expected_counts(
         Log prior weights, common or per row.
     dtype : type, default float64
         Precision of the large arrays; single precision is enough on the way to a maximum.
+    features : ndarray, shape (Q, T), optional
+        Functions of the nodes whose posterior mean is wanted for each row.
 
     Returns
     -------
@@ -161,6 +170,8 @@ def expected_counts(
     loglik, category, node = 0.0, np.zeros_like(L), np.zeros(L.shape[1])
     table, prior = np.ascontiguousarray(L.T, dtype=dtype), log_prior.T.astype(dtype)
     weights, ones = responses.weights.astype(dtype), np.ones(L.shape[1], dtype=dtype)
+    F = np.empty((L.shape[1], 0), dtype=dtype) if features is None else features.astype(dtype)
+    means = np.empty((responses.n if F.size else 0, F.shape[1]))
     for rows, Z in responses.chunks(L.shape[1], dtype):
         A = table @ Z.T
         A += prior[:, None] if prior.ndim == 1 else prior[:, rows]
@@ -168,9 +179,11 @@ def expected_counts(
         A -= peak
         np.exp(A, out=A)
         total, w = ones @ A, weights[rows]
+        if F.size:
+            means[rows] = (A.T @ F) / total[:, None]
         loglik += float(responses.weights[rows] @ (np.log(total) + peak))
         scale = w / total
         node += A @ scale
         A *= scale
         category += (A @ Z).T
-    return Counts(loglik, category, node)
+    return Counts(loglik, category, node, means)
