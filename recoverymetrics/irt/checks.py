@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from recoverymetrics.errors import DataError, ModelError, OptionError
+from recoverymetrics.instrument.notes import listing
 from recoverymetrics.irt.covariates import Covariates
 from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.regression import expected_values
 from recoverymetrics.irt.responses import CodedResponses
+from recoverymetrics.irt.restrictions import Restrictions
 from recoverymetrics.irt.spec import AdaptiveQuadrature, IRTSpec, Quadrature
+from recoverymetrics.irt.structure import Structure
 from recoverymetrics.numerics.em_accelerated import Maximum
-from recoverymetrics.typing import FloatArray
+from recoverymetrics.typing import FloatArray, IntArray
 
+FAR_OFF = 3
+"""More idle categories than this suggest an undeclared code of missing answers."""
 STEEPEST = 25.0
 """A slope beyond this is reported as diverging."""
 
@@ -30,10 +37,12 @@ def check_variation(coded: CodedResponses) -> tuple[str, ...]:
             )
         gaps = [v for v in range(int(values[0]), int(values[-1]) + 1) if v not in values]
         if gaps:
-            listed = ", ".join(map(str, gaps))
+            listed = listing(gaps)
+            lone = values[0] if values[1] - values[0] > values[-1] - values[-2] else values[-1]
+            code = f" If {lone:g} stands for a missing answer, declare it: Responses(data, missing_codes=({lone:g},))."
             notes.append(
                 f"nobody used category {listed} of item {item!r}; it is calibrated on the categories used "
-                f"({', '.join(f'{v:g}' for v in values)})."
+                f"({', '.join(f'{v:g}' for v in values)}).{code if len(gaps) > FAR_OFF else ''}"
             )
     return tuple(notes)
 
@@ -43,18 +52,56 @@ def check_usage(layout: Layout, coded: CodedResponses, spec: IRTSpec) -> tuple[s
     if len(coded.groups) == 1:
         return ()
     usage, notes = coded.usage(), []
-    for g, j, k in zip(*np.nonzero(usage == 0), strict=True):
-        item, label, value = coded.items[j], coded.groups[g], coded.categories[j][k]
-        alone = [
-            m for m in range(len(coded.groups)) if np.array_equal(layout.place[m, j], layout.place[g, j])
-        ]
-        where = f"nobody in group {label!r} used category {value:g} of item {item!r}"
-        if len(alone) == 1 and not _intercepts_shared(layout, g, int(j)):
+    for g, j in zip(*np.nonzero((usage == 0).any(axis=2)), strict=True):
+        where = _unused(coded, usage, int(g), int(j))
+        item, alone = coded.items[j], (layout.place[:, j] == layout.place[g, j]).all(axis=1).sum() == 1
+        if alone and not _intercepts_shared(layout, int(g), int(j)):
             raise DataError(
                 f"{where}, so its intercepts cannot be estimated in that group; hold them equal "
                 f"(equal='intercepts' or equal=[{item!r}]), merge categories before the call, or leave the group out."
             )
         notes.append(f"{where}; its parameters come from the other groups.")
+    return tuple(notes)
+
+
+def _unused(coded: CodedResponses, usage: IntArray, g: int, j: int) -> str:
+    """What nobody in a group did with an item, in words."""
+    counts, values = usage[g, j, : len(coded.categories[j])], coded.categories[j]
+    item, label = coded.items[j], coded.groups[g]
+    if not counts.any():
+        return f"nobody in group {label!r} answered item {item!r}"
+    if (counts > 0).sum() == 1:
+        return f"everybody in group {label!r} who answered item {item!r} chose category {values[counts > 0][0]:g}"
+    idle = listing(f"{v:g}" for v in values[counts == 0])
+    return f"nobody in group {label!r} used category {idle} of item {item!r}"
+
+
+def thin_factors(
+    structure: Structure, rules: Restrictions, items: Sequence[str], *, trouble: bool
+) -> tuple[str, ...]:
+    """Factors whose slopes little but the shape of the distribution identifies: two items and no restriction.
+
+    Specific factors of two items are common and often estimable; they are named when there is ``trouble``.
+    """
+    if rules.fixed or rules.constrain or structure.first_order:
+        return ()
+    notes, D = [], structure.n_primary
+    if structure.exploratory and (len(items) - D) ** 2 < len(items) + D:
+        notes.append(
+            f"{D} factors of {len(items)} items have more loadings than there are correlations; ask for fewer factors."
+        )
+    single = structure.pattern.sum(axis=1) == 1
+    lonely = [
+        d for d in range(D) if single[structure.pattern[:, d]].all() and not structure.correlated[d].any()
+    ]
+    for d in [*lonely, *(range(D, len(structure.factors)) if trouble else ())]:
+        own = [item for item, loads in zip(items, structure.pattern[:, d], strict=True) if loads]
+        if len(own) == 2:
+            notes.append(
+                f"factor {structure.factors[d]!r} has the items {own[0]!r} and {own[1]!r} alone, whose association gives "
+                f"the product of two slopes; hold these equal, constrain=[({own[0] + f'.a{d + 1}'!r}, "
+                f"{own[1] + f'.a{d + 1}'!r})], or add items."
+            )
     return tuple(notes)
 
 

@@ -8,19 +8,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from recoverymetrics.errors import EstimationWarning
+from recoverymetrics.errors import EstimationWarning, ModelError
 from recoverymetrics.instrument.frame import read_items, to_pandas
 from recoverymetrics.irt.calibration import Calibration, Estimated
-from recoverymetrics.irt.checks import check_regression, check_usage, check_variation, complaints, truncated
+from recoverymetrics.irt.checks import (
+    check_regression,
+    check_usage,
+    check_variation,
+    complaints,
+    thin_factors,
+    truncated,
+)
 from recoverymetrics.irt.covariates import covariate_names, read_covariates, select_columns
 from recoverymetrics.irt.davidian import maximise_with_curves
 from recoverymetrics.irt.histogram import maximise_with_histogram
 from recoverymetrics.irt.layout_build import build_layout
 from recoverymetrics.irt.likelihood import Problem
-from recoverymetrics.irt.priors import Prior
+from recoverymetrics.irt.priors import Prior, check_priors
 from recoverymetrics.irt.responses import CodedResponses, code_responses, collapse
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.irt.search import (
+    allowed_start,
     initial,
     log_prior,
     prior_terms,
@@ -37,6 +45,7 @@ from recoverymetrics.irt.spec import (
     Rule,
     check_choices,
     check_density,
+    check_limits,
     make_nodes,
     make_restrictions,
     model_names,
@@ -172,6 +181,7 @@ def fit_irt(
         items = [name for name in to_pandas(data).columns if name not in left_out]
     record = read_items(data, items=items, group=group)
     name, kind = check_choices(estimator, se)
+    check_limits(tolerance, max_iterations)
     resolved = read_structure(structure, record.items, n_factors)
     rule = resolve_quadrature(quadrature, resolved, name)
     spec = IRTSpec(
@@ -182,10 +192,10 @@ def fit_irt(
         estimator=name,
         se=kind,
         density=check_density(density, resolved),
-        priors=dict(priors or {}),
+        priors=check_priors(priors),
         group=group if isinstance(group, str) else None,
     )
-    coded = code_responses(record, weights=None if weights is None else np.asarray(weights, dtype=float))
+    coded = code_responses(record, weights=weights)
     if covariates is not None:
         coded = replace(coded, covariates=read_covariates(data, covariates, coded.n))
     check_regression(spec, coded)
@@ -248,7 +258,7 @@ def calibrate(
         prior_terms(layout, spec.priors),
         products=proportional_slopes(layout, spec.rules),
     )
-    first = initial(layout, coded, start)
+    first = allowed_start(task, initial(layout, coded, start))
     with single_thread():
         if isinstance(spec.quadrature, AdaptiveQuadrature):
             task = replace(task, adaptive=spec.quadrature.n)
@@ -267,6 +277,11 @@ def calibrate(
                 task = replace(task, layout=curved)
             layout = task.layout
             found, covariance, ok = with_covariance(task, found, spec.se)
+    if not np.isfinite(found.point.value):
+        raise ModelError(
+            "the likelihood is not defined where the search began: the values in fixed=, constrain= and start= exclude "
+            "one another, or rule out an answer in the data. Change them."
+        )
     if task.products is not None:
         notes = (*notes, *at_bound(Estimated(Calibration(spec, coded, task), found.x)))
     notes = (
@@ -274,6 +289,8 @@ def calibrate(
         *complaints(layout, found, ok, spec.se),
         *truncated(layout, found.x, spec, coded.covariates),
     )
+    if all(choice.slope == "free" for choice in spec.choices):
+        notes = (*notes, *thin_factors(spec.structure, spec.rules, coded.items, trouble=ok is False))
     for note in notes:
         warnings.warn(note, EstimationWarning, stacklevel=3)
     return IRTResult(

@@ -11,7 +11,13 @@ import numpy as np
 from recoverymetrics.errors import ModelError
 from recoverymetrics.irt.layout import Batch, Layout, coefficient_name
 from recoverymetrics.irt.models import Choice
-from recoverymetrics.irt.restrictions import Restrictions, check_restrictions, kind_of, shared_across_groups
+from recoverymetrics.irt.restrictions import (
+    Restrictions,
+    check_parameters,
+    check_restrictions,
+    kind_of,
+    shared_across_groups,
+)
 from recoverymetrics.irt.structure import Structure
 from recoverymetrics.typing import IntArray
 
@@ -82,6 +88,13 @@ def build_layout(
     """
     check_restrictions(rules, items)
     _check_models(items, n_categories, choices)
+    check_parameters(
+        rules,
+        {
+            item: _names(choices[j], np.flatnonzero(structure.pattern[j]), int(n_categories[j]))
+            for j, item in enumerate(items)
+        },
+    )
     slots = _Slots(rules)
     rows: dict[Key, list[tuple[int, list[int], IntArray, IntArray]]] = {}
     place = np.zeros((len(groups), len(items), 2), dtype=np.int64)
@@ -92,7 +105,7 @@ def build_layout(
         members = rows.setdefault(key, [])
         for g, label in enumerate(groups):
             cells = [
-                _item_slot(slots, choices, structure, j, item, g, label, name, int(n_categories[j]))
+                _item_slot(slots, choices, items, j, g, label, name)
                 for name in _names(choices[j], factors, int(n_categories[j]))
             ]
             members.append((j, cells, dims, factors))
@@ -147,16 +160,14 @@ def _check_models(items: tuple[str, ...], n_categories: IntArray, choices: Seque
 def _item_slot(
     slots: _Slots,
     choices: Sequence[Choice],
-    structure: Structure,
+    items: tuple[str, ...],
     j: int,
-    item: str,
     g: int,
     label: str,
     name: str,
-    K: int,
 ) -> int:
     """Slot of one parameter of one item in one group."""
-    choice, rules = choices[j], slots.rules
+    choice, rules, item = choices[j], slots.rules, items[j]
     if f"{item}.{name}" in rules.fixed:
         return slots.constant(float(rules.fixed[f"{item}.{name}"]))
     is_slope = kind_of(name) == "slopes" and not name.startswith("ak")
@@ -165,15 +176,21 @@ def _item_slot(
     if choice.shared_steps and name == "c" and _first_rating_item(choices) == j:
         return slots.constant(0.0)
     shared = len(slots.rules.equal) > 0 and shared_across_groups(item, name, rules)
-    where: Any = "all" if shared else g
     owner: Any = item
     if (is_slope and choice.slope == "common") or (choice.shared_steps and not is_slope and name != "c"):
         owner = ("common", choice.model.name)
+        shared = f"{item}.{name}" not in rules.partial and any(
+            shared_across_groups(other, name, rules)
+            for other, its in zip(items, choices, strict=True)
+            if its == choice
+        )
+    where: Any = "all" if shared else g
+    kind = name
     for number, members in enumerate(rules.constrain):
         if f"{item}.{name}" in members:
-            owner, name = ("set", number), "constrained"
+            owner, kind = ("set", number), "constrained"
             break
-    return slots.free((owner, name, where), ("all" if shared else label, item, name))
+    return slots.free((owner, kind, where), ("all" if shared else label, item, name))
 
 
 def _first_rating_item(choices: Sequence[Choice]) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betaln, expit
+
+from recoverymetrics.errors import OptionError
 
 
 class Prior(ABC):
@@ -85,3 +88,18 @@ class PriorTerm:
 
     slot: int
     density: Prior
+
+
+def check_priors(priors: Mapping[str, Prior] | None) -> dict[str, Prior]:
+    """A dictionary of priors; anything else is refused with an example."""
+    example = "priors={'logit_g': Normal(-1.5, 0.5), 'i3.a1': LogNormal(0, 0.5)}"
+    if priors is None:
+        return {}
+    if not isinstance(priors, Mapping):
+        raise OptionError(f"priors= takes a mapping of parameter to prior, {example}, not {priors!r}.")
+    for key, prior in priors.items():
+        if not isinstance(prior, Prior):
+            raise OptionError(
+                f"the prior of {key!r} is {prior!r}; give Normal, LogNormal or Beta: {example}."
+            )
+    return dict(priors)

@@ -121,7 +121,7 @@ def code_responses(
     data: ItemData,
     *,
     categories: Sequence[FloatArray] | None = None,
-    weights: FloatArray | None = None,
+    weights: FloatArray | Sequence[float] | None = None,
 ) -> CodedResponses:
     """Turn responses into category codes.
 
@@ -163,10 +163,13 @@ def code_responses(
     )
 
 
-def _check_weights(weights: FloatArray | None, n: int) -> FloatArray:
+def _check_weights(weights: FloatArray | Sequence[float] | None, n: int) -> FloatArray:
     if weights is None:
         return np.ones(n)
-    values = np.asarray(weights, dtype=float).ravel()
+    try:
+        values = np.asarray(weights, dtype=float).ravel()
+    except (TypeError, ValueError):
+        raise DataError("weights must be numbers, one per person.") from None
     if values.size != n:
         raise DataError(f"weights has {values.size} values for {n} rows; give one weight per person.")
     if not np.isfinite(values).all() or (values < 0).any():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 from recoverymetrics.errors import OptionError
 
@@ -58,3 +60,18 @@ def check_restrictions(rules: Restrictions, items: Sequence[str]) -> None:
     for word in (*rules.partial, *rules.fixed, *(w for members in rules.constrain for w in members)):
         if word not in items and word.rsplit(".", 1)[0] not in items:
             raise OptionError(f"{word!r} names no item; write 'item' or 'item.parameter'.")
+    for word, value in rules.fixed.items():
+        if not isinstance(value, Real) or not math.isfinite(value):
+            raise OptionError(f"fixed= holds {word!r} at {value!r}; give a finite number.")
+
+
+def check_parameters(rules: Restrictions, known: Mapping[str, Sequence[str]]) -> None:
+    """Refuse restrictions on parameters that an item does not have; ``known`` lists the names of each item's."""
+    whole = [word for word in rules.partial if word not in known]
+    for word in (*whole, *rules.fixed, *(w for members in rules.constrain for w in members)):
+        item, _, name = word.rpartition(".") if word not in known else (word, "", "")
+        if name not in known[item]:
+            raise OptionError(
+                f"{word!r} names no parameter of item {item!r}; its parameters are "
+                f"{', '.join(f'{item}.{n}' for n in known[item])} (slope-intercept form, asymptotes as logits)."
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from recoverymetrics.irt.adaptive_information import adaptive_information
 from recoverymetrics.irt.information import cross_product_information, observed_information
 from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.likelihood import Problem
-from recoverymetrics.irt.priors import PriorTerm
+from recoverymetrics.irt.priors import Prior, PriorTerm
 from recoverymetrics.irt.responses import CodedResponses
 from recoverymetrics.irt.result import IRTResult
 from recoverymetrics.irt.second_order import ProportionalProblem
 from recoverymetrics.irt.spec import IRTSpec, QuasiMonteCarlo, make_coarse_nodes, make_nodes
-from recoverymetrics.irt.starts import starting_values
+from recoverymetrics.irt.starts import ordered_start, starting_values
 from recoverymetrics.numerics.em_accelerated import Maximum, maximise, solve_information
 from recoverymetrics.typing import FloatArray
 
@@ -86,13 +86,27 @@ def search_adaptive(
 def initial(layout: Layout, coded: CodedResponses, start: IRTResult | FloatArray | None) -> FloatArray:
     """Starting values: given, taken over by name from an earlier fit, or from the data."""
     if start is None:
-        return starting_values(layout, coded)
+        return ordered_start(layout, starting_values(layout, coded))
     if isinstance(start, IRTResult):
-        return warm_start(layout, start, starting_values(layout, coded))
-    values = np.asarray(start, dtype=float).ravel()
+        return ordered_start(layout, warm_start(layout, start, starting_values(layout, coded)))
+    try:
+        values = np.asarray(start, dtype=float).ravel()
+    except (TypeError, ValueError):
+        raise ModelError("start= takes an earlier IRTResult or one number per free parameter.") from None
     if values.size != layout.n_free:
         raise ModelError(f"start= has {values.size} values, the model has {layout.n_free} free parameters.")
-    return values
+    return ordered_start(layout, values)
+
+
+def allowed_start(task: Problem, x: FloatArray) -> FloatArray:
+    """Starting values that the priors allow (a slope with a lognormal prior is positive); refused when there are none."""
+    x = x.copy()
+    for term in task.priors:
+        if not np.isfinite(term.density.derivatives(float(x[term.slot]))[0]):
+            x[term.slot] = 1.0
+    if not np.isfinite(x).all():
+        raise ModelError("start= holds values that are not finite; give one number per free parameter.")
+    return x
 
 
 def warm_start(layout: Layout, earlier: IRTResult, fallback: FloatArray) -> FloatArray:
@@ -112,18 +126,25 @@ def warm_start(layout: Layout, earlier: IRTResult, fallback: FloatArray) -> Floa
     return x
 
 
-def prior_terms(layout: Layout, priors: Mapping[str, Any]) -> tuple[PriorTerm, ...]:
-    """Attach priors to free parameters by ``"parameter"`` or ``"item.parameter"``; ``a`` means every slope."""
+def prior_terms(layout: Layout, priors: Mapping[str, Prior]) -> tuple[PriorTerm, ...]:
+    """Attach priors to free parameters by ``"parameter"`` or ``"item.parameter"``; ``a`` means every slope.
+
+    A parameter that several items share takes one prior, by the name of any of them.
+    """
+    keys: dict[int, tuple[list[str], list[str]]] = {}
+    for _, j, name, slot in layout.cells():
+        if slot < layout.n_free:
+            own, general = keys.setdefault(slot, ([], []))
+            names = [name, *({"logit_g": ["g"], "logit_u": ["u"]}.get(name, []))]
+            own += [f"{layout.items[j]}.{n}" for n in names]
+            general += names + (["a"] if name[0] == "a" and name[1:].isdigit() else [])
     terms, used = [], set()
-    for slot, (_, item, name) in enumerate(layout.labels):
-        aliases = {"logit_g": "g", "logit_u": "u"}
-        keys = [f"{item}.{name}", f"{item}.{aliases.get(name, name)}", name, aliases.get(name, name)]
-        keys += ["a"] if name[0] == "a" and name[1:].isdigit() else []
-        for key in keys:
-            if item and key in priors:
-                terms.append(PriorTerm(slot, priors[key]))
-                used.add(key)
-                break
+    for slot, (own, general) in sorted(keys.items()):
+        named = list(dict.fromkeys(key for key in own if key in priors))
+        if len({priors[key] for key in named}) > 1:
+            raise ModelError(f"{' and '.join(map(repr, named))} are one parameter; give it one prior.")
+        used |= {*named, *(key for key in general if key in priors)}
+        terms += [PriorTerm(slot, priors[key]) for key in [*named, *general] if key in priors][:1]
     unused = [key for key in priors if key not in used]
     if unused:
         raise ModelError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from recoverymetrics.errors import OptionError
-from recoverymetrics.irt.models import Choice, choose_model
+from recoverymetrics.irt.models import CHOICES, Choice, choose_model
 from recoverymetrics.irt.restrictions import Restrictions
 from recoverymetrics.irt.structure import Structure
 from recoverymetrics.numerics.quadrature import Nodes, quasi_random_nodes, rectangular_nodes
@@ -122,6 +122,10 @@ def model_names(model: str | Mapping[str, str], items: Sequence[str]) -> tuple[s
     OptionError
         Unknown models, a dict that leaves items out or names others.
     """
+    if not isinstance(model, str | Mapping):
+        raise OptionError(
+            f"model={model!r}: give a name or a mapping of item to name ({', '.join(CHOICES)})."
+        )
     if isinstance(model, str):
         choose_model(model)
         return tuple(model.lower() for _ in items)
@@ -145,6 +149,16 @@ def check_choices(estimator: str, se: str | None) -> tuple[str, str | None]:
     if kind is not None and kind not in SE_TYPES:
         raise OptionError(f"unknown se={se!r}; choose one of {', '.join(SE_TYPES)} or None.")
     return name, kind
+
+
+def check_limits(tolerance: float, max_iterations: int) -> None:
+    """Refuse a stopping rule that can never be met."""
+    if not tolerance > 0:
+        raise OptionError(
+            f"tolerance={tolerance!r}: give a positive gain in log-likelihood, for example 1e-7."
+        )
+    if not max_iterations >= 1:
+        raise OptionError(f"max_iterations={max_iterations!r}: give at least one E-step.")
 
 
 def resolve_quadrature(quadrature: int | Rule, structure: Structure, estimator: str) -> Rule:
@@ -214,6 +228,11 @@ def make_restrictions(
     def several(value: Collection[str] | str) -> tuple[str, ...]:
         return (value,) if isinstance(value, str) else tuple(value)
 
+    for members in constrain:
+        if isinstance(members, str):
+            raise OptionError(
+                f"constrain= takes sets of parameters, constrain=[('i1.a1', 'i2.a1')]; {members!r} is a text."
+            )
     return Restrictions(
         several(equal), several(partial), several(free), dict(fixed or {}), tuple(tuple(s) for s in constrain)
     )

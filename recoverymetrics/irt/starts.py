@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
+from recoverymetrics.errors import ModelError
 from recoverymetrics.irt.layout import Layout
 from recoverymetrics.irt.responses import CodedResponses
-from recoverymetrics.typing import FloatArray
+from recoverymetrics.typing import BoolArray, FloatArray
 
 
 def starting_values(layout: Layout, coded: CodedResponses) -> FloatArray:
@@ -39,6 +41,45 @@ def starting_values(layout: Layout, coded: CodedResponses) -> FloatArray:
     return start
 
 
+def ordered_start(layout: Layout, x: FloatArray) -> FloatArray:
+    """Move free intercepts of graded items between those held by ``fixed=``, so that they fall.
+
+    Raises
+    ------
+    ModelError
+        Intercepts that are held out of order.
+    """
+    x = x.copy()
+    for batch in layout.batches:
+        names = [f"d{k}" for k in range(1, batch.K)]
+        if not batch.model.decreasing or batch.K < 3:
+            continue
+        where = [batch.names[0].index(name) for name in names]
+        for r, j in enumerate(batch.items):
+            slots = batch.slots[r, where]
+            values = layout.extend(x)[slots]
+            if (np.diff(values) < 0).all():
+                continue
+            free = slots < layout.n_free
+            x[slots[free]] = _falling(values, ~free)[free]
+            if not (np.diff(layout.extend(x)[slots]) < 0).all():
+                raise ModelError(
+                    f"the intercepts of item {layout.items[j]!r} must fall from d1 to d{batch.K - 1}; fixed=, constrain= "
+                    f"or start= hold them at {', '.join(f'{v:.3g}' for v in layout.extend(x)[slots])}."
+                )
+    return x
+
+
+def _falling(values: FloatArray, held: BoolArray) -> FloatArray:
+    """Values that fall, held ones unchanged: free ones on a line between their held neighbours, a unit apart outside."""
+    at, K = np.flatnonzero(held), values.size
+    if not at.size:
+        return np.sort(values)[::-1] - 0.05 * np.arange(K)
+    k = np.arange(K)
+    inner: FloatArray = np.interp(k, at, values[at])
+    return inner + np.maximum(at[0] - k, 0) - np.maximum(k - at[-1], 0)
+
+
 def _proportions(coded: CodedResponses) -> list[FloatArray]:
     out = []
     for j, K in enumerate(coded.n_categories):
@@ -57,12 +98,25 @@ def _slopes(layout: Layout, coded: CodedResponses) -> FloatArray:
     slopes = np.zeros((len(layout.items), D))
     for d in range(D):
         rows = np.flatnonzero(structure.pattern[:, d])
-        loading = _component(R[np.ix_(rows, rows)], d if structure.exploratory else 0)
+        loading = _loadings(R[np.ix_(rows, rows)], d if structure.exploratory else 0)
         if structure.has_specific and d >= structure.n_primary:
             loading = 0.6 * loading
         bounded = np.clip(loading, -0.85, 0.85)
         slopes[rows, d] = 1.7 * bounded / np.sqrt(1 - bounded**2)
     return slopes
+
+
+def _loadings(R: FloatArray, which: int) -> FloatArray:
+    """Loadings on a component; forms of a test that no person took together have components of their own.
+
+    Joined, one form would start at slopes of zero, which is a saddle point of the likelihood.
+    """
+    n_forms, form = connected_components(R != 0, directed=False)
+    loading = np.zeros(R.shape[0])
+    for f in range(n_forms):
+        own = np.flatnonzero(form == f)
+        loading[own] = _component(R[np.ix_(own, own)], min(which, own.size - 1))
+    return loading
 
 
 def _component(R: FloatArray, which: int) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
@@ -110,6 +111,12 @@ def read_structure(
 
 
 def _exploratory(items: tuple[str, ...], D: int) -> Structure:
+    if isinstance(D, bool) or not isinstance(D, Integral):
+        raise ModelError(f"n_factors={D!r}: give a whole number.")
+    if len(items) < 2:
+        raise ModelError(
+            f"one item ({items[0]!r}) cannot be calibrated; a latent variable needs two or more."
+        )
     if D < 1 or len(items) <= D:
         raise ModelError(f"n_factors={D} does not fit {len(items)} items; ask for 1 to {len(items) - 1}.")
     pattern = np.ones((len(items), D), dtype=bool)

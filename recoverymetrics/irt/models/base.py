@@ -58,6 +58,8 @@ class ItemModel(ABC):
 
     name: str = ""
     binary_only: bool = False
+    decreasing: bool = False
+    """Whether the intercepts ``d1``, ``d2``, ... must fall."""
 
     @abstractmethod
     def shape_names(self, K: int) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ class Graded(ItemModel):
     """
 
     name = "graded"
+    decreasing = True
 
     def shape_names(self, K: int) -> tuple[str, ...]:
         """``d1`` ... ``d{K-1}``; ``d`` for two categories."""
@@ -74,6 +75,7 @@ class GradedRatingScale(ItemModel):
     """
 
     name = "grsm"
+    decreasing = True
 
     def shape_names(self, K: int) -> tuple[str, ...]:
         """``d1`` ... ``d{K-1}`` and the item location ``c``."""

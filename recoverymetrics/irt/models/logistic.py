@@ -56,7 +56,8 @@ class Logistic(ItemModel):
         s = np.exp(log_sigmoid(z + shape[:, :1]))
         parts = [(u - g) * s * (1 - s), g * (1 - g) * (1 - s), u * (1 - u) * s]
         sign = np.array([-1.0, 1.0])[None, :, None]
-        slopes = [sign * part[:, None, :] * np.exp(-log_p) for part in parts]
+        inverse = np.exp(np.minimum(-log_p, 700.0))
+        slopes = [sign * part[:, None, :] * inverse for part in parts]
         return Curves(log_p, slopes[0], np.stack(slopes[: self.n_parameters - 1], axis=1))
 
     def start_shape(self, proportions: FloatArray, slope: float) -> FloatArray:
