@@ -108,10 +108,10 @@ def guttman_lambdas(
     -----
     Lambda 4 and the greatest lower bound are maxima over splits and error variances, so they capitalise on
     chance: in samples they lie too high (Shapiro & ten Berge 2000). With eight items and one factor the
-    greatest lower bound is 0.05 too high for 100 persons, 0.03 for 300 and 0.016 for 1,000, and no 95%
-    interval around it covers more than about 80%. Resampling repeats the error: percentile intervals of
-    these two are the worst (20 to 60%), ``Bootstrap(method="normal")`` takes the bias out once. The other
-    bounds have neither problem. A linear dependency among items leaves those items without error variance.
+    greatest lower bound is 0.05 too high for 100 persons, 0.03 for 300 and 0.016 for 1,000. Its 95%
+    intervals covered the reliability in 56 to 63% of 150 samples each (``"robust"``) and in 54 to 75%
+    (``Bootstrap(method="normal")``, which takes the bias out once). Resampling repeats the error: percentile
+    intervals covered 16 to 24%, those of lambda 4 27 to 47%. The other bounds have neither problem. A linear dependency among items leaves those items without error variance.
 
     Examples
     --------

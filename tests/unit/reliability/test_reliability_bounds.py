@@ -109,6 +109,24 @@ def test_the_bound_is_too_high_in_small_samples() -> None:
     assert 0.02 < np.mean(values) - truth < 0.08
 
 
+@pytest.mark.slow
+def test_intervals_of_the_bound_cover_as_seldom_as_the_guide_says() -> None:
+    """Eight items with reliability .822, 300 persons: shares of 60 samples, standard error .06."""
+    loading = np.linspace(0.4, 0.8, 8)
+    truth = loading.sum() ** 2 / (loading.sum() ** 2 + np.sum(1 - loading**2))
+    assert truth == pytest.approx(0.822, abs=5e-4)
+    rng = np.random.default_rng(300)
+    hits: dict[str, list[bool]] = {"normal": [], "percentile": []}
+    for seed in range(60):
+        data = rng.normal(size=(300, 1)) * loading + rng.normal(size=(300, 8)) * np.sqrt(1 - loading**2)
+        for method, hit in hits.items():
+            boot = rel.Bootstrap(n_draws=100, method=method, seed=seed)
+            row = rel.guttman_lambdas(data, interval=boot).tidy().set_index("term").loc["glb"]
+            hit.append(row["conf_low"] < truth < row["conf_high"])
+    assert 0.53 < np.mean(hits["normal"]) < 0.92  # .73 in 150 samples, not .95
+    assert np.mean(hits["percentile"]) < 0.41  # .21
+
+
 @pytest.mark.parametrize("method", ["percentile", "bca", "basic", "normal"])
 def test_every_bootstrap_interval_of_the_bounds(method: str) -> None:
     boot = rel.Bootstrap(n_draws=60, method=method, seed=1)
