@@ -12,6 +12,7 @@ from recoverymetrics.errors import ModelError
 from recoverymetrics.irt import IRTResult
 from recoverymetrics.irt.layout import Batch, Layout
 from recoverymetrics.irt.models.divide_by_total import DivideByTotal
+from recoverymetrics.irt.scoring import population_moments
 from recoverymetrics.simulate.parameters import Family, ItemParameters, make_parameters
 from recoverymetrics.simulate.responsemodel import ResponseModel
 from recoverymetrics.simulate.spec import Group
@@ -53,7 +54,7 @@ def _from_irt(fit: IRTResult) -> ResponseModel:
     tables = {label: _group_parameters(layout, extended, g) for g, label in enumerate(layout.groups)}
     sizes = np.bincount(coded.group, minlength=len(layout.groups))
     populations = tuple(
-        _population(label, int(sizes[g]), layout, *layout.moments(extended, g))
+        _population(label, int(sizes[g]), layout, *population_moments(fit.estimated.problem, extended, g))
         for g, label in enumerate(layout.groups)
     )
     first = tables[layout.groups[0]]

@@ -266,7 +266,7 @@ def test_invariance_tells_each_level_in_the_promised_columns(data):
     assert set(result.models) == set(result.tidy()["level"])
     assert isinstance(result.verdict, str)
     assert len(result.effect_sizes())
-    assert result.partial("scalar") is not None
+    assert result.partial() is not None
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ class RaschResult(AbstractResult):
     def _fit_frame(self, axis: int, name: str, labels: list[Any]) -> pd.DataFrame:
         e = self.expectation()
         size = np.sum(~np.isnan(e.residual), axis=axis)
-        value = np.nansum(e.residual**2 / e.variance, axis=axis)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = np.nansum(e.residual**2 / e.variance, axis=axis)
         df = size - 1
         frame = pd.DataFrame(
             {name: labels, "statistic": value, "df": df, "p_value": chi2.sf(value, np.maximum(df, 1))}

@@ -162,3 +162,13 @@ def test_one_group_keeps_the_variance_of_the_fitted_model():
     fit = fit_irt(answers().drop(columns="group"), "pcm", se=None)
     theta = simulate_responses(fit, 20_000, seed=1).theta.iloc[:, 0]
     assert theta.var() == pytest.approx(fit.groups["variance"][0], rel=0.05)
+
+
+def test_persons_of_a_regression_are_drawn_from_its_population():
+    made = answers(groups=[Group("a", 450), Group("b", 450, mean=1.2)], steps=(-1, 0, 1))
+    data = made.drop(columns="group").assign(b=(made["group"] == "b").astype(int))
+    fit = fit_irt(data, "graded", covariates=["b"], se=None)
+    population = from_fitted(fit).populations[0]
+    assert population.mean[0] == pytest.approx(float(fit.groups["mean"].iloc[0]))
+    assert population.mean[0] == pytest.approx(0.6, abs=0.15)
+    assert population.variance[0] > 1.2
