@@ -1,6 +1,6 @@
 """Power and false positives of every DIF method under impact; writes its tables into ``docs/guides/dif.md``.
 
-``python -m benchmarks.dif_power`` takes ten to fifteen minutes on one core. Seeds are fixed: the tables come out the same.
+``python -m benchmarks.dif_power`` takes about twenty minutes on one core. Seeds are fixed: the tables come out the same.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ SCENARIOS = (
     Scenario("slope halved, 2 items", {"slope": {(2, 3): 0.5, (4, 8): 0.5}}),
 )
 
-QUICK, SLOW = 7, 6
+QUICK, SLOW = 25, 6
 """Replications; the last rows of ``METHODS`` take seconds for each."""
 
 METHODS: dict[str, tuple[Any, FlagRule, int]] = {

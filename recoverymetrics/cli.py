@@ -28,6 +28,23 @@ EXIT_MOVED = 1
 EXIT_WRONG_INPUT = 2
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from recoverymetrics import __version__
+
+        typer.echo(f"recoverymetrics {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From consensus elements and answers in six WHO regions to a refined scale and its report."""
+
+
 @app.command()
 def demo(out: Out = Path("out/demo"), workers: Workers = 1) -> None:
     """Run the bundled synthetic six-region study."""
@@ -104,6 +121,13 @@ def _check_folder(out: Path) -> None:
     taken = next((p for p in (out, *out.parents) if p.exists() and not p.is_dir()), None)
     if taken is not None:
         raise ConfigError(f"--out: {str(taken)!r} is a file; name a folder.")
+    nearest = next((p for p in (out, *out.absolute().parents) if p.exists()), Path("/"))
+    if not _writable(nearest):
+        raise ConfigError(f"--out: nothing can be written in {str(nearest)!r}; name another folder.")
+
+
+def _writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK)
 
 
 def _echo_outcome(result: StudyResult) -> None:

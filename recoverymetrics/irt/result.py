@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -416,7 +417,12 @@ class IRTResult(AbstractResult):
 
         if kind not in plots.KINDS:
             raise OptionError(f"unknown plot {kind!r}; choose one of {', '.join(plots.KINDS)}.")
-        return plots.KINDS[kind](self.estimated, **options)
+        draw = plots.KINDS[kind]
+        known = [name for name in inspect.signature(draw).parameters if name != "est"]
+        for name in options:
+            if name not in known:
+                raise OptionError(f"the plot {kind!r} has no option {name!r}; it has {', '.join(known)}.")
+        return draw(self.estimated, **options)
 
     def _title(self) -> str:
         return f"Item response model ({', '.join(sorted(set(self.calibration.spec.models)))})"

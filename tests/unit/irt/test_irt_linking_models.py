@@ -91,6 +91,8 @@ def test_pictures(pairs) -> None:
     assert fit.plot("expected", item="i3").get_ylabel() == "expected score"
     with pytest.raises(rm.OptionError, match="no item 'zz'"):
         fit.plot("information", item="zz")
+    with pytest.raises(rm.OptionError, match="'wright' has no option 'item'"):
+        fit.plot("wright", item="i3")
     with pytest.raises(rm.ModelError, match="Wright map needs"):
         pairs("nominal")[0].plot("wright")
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import recoverymetrics
 from recoverymetrics.cli import app
 from recoverymetrics.study import Study
 from recoverymetrics.study.inputs import read_inputs
@@ -212,3 +213,15 @@ def test_a_missing_column_names_the_key_and_the_file(tmp_path, section, key, fil
     said = " ".join(done.output.split())
     assert f"{section}.{key} ({file})" in said
     assert f"'{column}'" in said
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    write(tmp_path, answers())
+    monkeypatch.setattr("recoverymetrics.cli._writable", lambda folder: False)
+    refuse(tmp_path, "--out", "nothing can be written")
+
+
+def test_the_version_is_told():
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert done.output.strip() == f"recoverymetrics {recoverymetrics.__version__}"
