@@ -156,8 +156,7 @@ def score_tests(case: str) -> list[Comparison]:
     table = fit.modification_indices()
     plain = (table.op != "~*~") & ((table.op != "~~") | (table.lhs != table.rhs))
     columns = {"mi": "mi", "epc": "epc", "sepc.lv": "epc_lv", "sepc.all": "epc_all"}
-    limit = 5e-3 if case == "ord_group_theta" else SCORE_TEST
-    return pair(case, table[plain], entry["mi"], columns, limit, "score tests", floor=0.1)
+    return pair(case, table[plain], entry["mi"], columns, SCORE_TEST, "score tests", floor=0.1)
 
 
 def comparisons() -> list[Comparison]:

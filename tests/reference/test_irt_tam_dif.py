@@ -15,7 +15,7 @@ from recoverymetrics.irt import Quadrature
 LOGLIK = 1e-9  # on TAM's nodes
 PARAMETER = 1e-4  # TAM's partial credit model stopped 8e-8 below our log-likelihood, 4e-5 away
 SCORE = 1e-4  # TAM's Newton steps for WLE stop at 1e-4
-SWEEP = 5e-3  # mirt re-fits with TOL 1e-6 from a scalar model that stopped 4e-5 below its maximum; floor 1
+SWEEP = 1e-4  # mirt re-fits with TOL 1e-6 from a scalar model that stopped 4e-5 below its maximum; floor 1
 
 TAM = {
     "tam_lsat7_rasch": ("rasch", "lsat7", Quadrature(101, (-8.0, 8.0))),
